@@ -1,0 +1,100 @@
+"""A plan: ordered steps, the basis they were made from, and a digest. Data, never code.
+
+Field names are those of the plan file (design, section 5), which is this value as JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from orchestrate.domain.findings import Finding
+
+FORMAT: Final = "orchestrate.plan/1"
+
+Direction = Literal["upgrade", "downgrade"]
+Mode = Literal["session", "isolated", "native"]
+StepKind = Literal["upgrade", "downgrade", "stamp"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What was true of one target when the plan was made; `apply` compares it before it acts."""
+
+    target: str
+    dialect: str
+    identity: str
+    heads: tuple[str, ...]
+    version_table: str
+    server_version: str
+    """For people; a minor upgrade of the server does not make a plan stale."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One revision inside a step of mode `native`, where one step carries several."""
+
+    revision: str
+    from_heads: tuple[str, ...]
+    to_heads: tuple[str, ...]
+    file: str
+    file_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing done to one target; carries all that is needed to run, check and resume it."""
+
+    id: str
+    kind: StepKind
+    target: str
+    title: str
+    revision: str
+    from_heads: tuple[str, ...]
+    to_heads: tuple[str, ...]
+    transactional: bool
+    """Whether the server undoes all of it when it fails. Read from the file: not in the digest."""
+    file: str
+    file_sha256: str
+    parts: tuple[Part, ...] = ()
+    """The revisions of a `native` step, in order; empty in every other mode."""
+    sql: str | None = None
+    """What Alembic renders offline, when it was asked for; for reading, never executed."""
+    sql_back: str | None = None
+    """The same of the way back."""
+    sql_error: str | None = None
+    """Why this revision cannot be rendered offline."""
+    estimate_seconds: float | None = None
+    """How long the same content took elsewhere, from the journal; never decides anything yet."""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A condition that has to hold; `state` is as it was when the plan was made."""
+
+    kind: str
+    state: Literal["open", "closed"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All steps of one run. `digest` covers what will happen, not when or by whom it was made."""
+
+    id: str
+    digest: str
+    created_at: datetime
+    environment: str
+    direction: Direction
+    to: str
+    """The destination as the user gave it: `heads`, `+1`, a revision, a label."""
+    mode: Mode
+    spec_digest: str
+    basis: tuple[Basis, ...]
+    steps: tuple[Step, ...]
+    gates: tuple[Gate, ...]
+    findings: tuple[Finding, ...]
+    tool_version: str
+    format: str = FORMAT

@@ -1,0 +1,115 @@
+"""Every error a user can meet: its code, its exit status, its words.
+
+This module owns the table of error codes and the one exception class that carries them. It imports
+nothing of ours and never prints: `cli/main.py` is the one place where an error becomes text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from typing import Final
+
+
+class ExitStatus(IntEnum):
+    """What the process tells its caller (design, section 4)."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    DIFFERENCE = 3
+    GATE_CLOSED = 4
+    LEASE_HELD = 5
+    STOPPED = 6
+    IN_DOUBT = 7
+    INTERRUPTED = 130
+
+
+_FAILED = ExitStatus.FAILED
+_USAGE = ExitStatus.USAGE
+_GATE = ExitStatus.GATE_CLOSED
+_STOPPED = ExitStatus.STOPPED
+
+CODES: Final[Mapping[str, tuple[ExitStatus, str]]] = {
+    # What people wrote
+    "usage": (_USAGE, "The command line is wrong"),
+    "spec-not-found": (_USAGE, "There is no `migrations.yaml` here or above"),
+    "spec-invalid": (_USAGE, "The spec has mistakes; each is listed with file, line and column"),
+    "unknown-environment": (_USAGE, "No environment of the spec has this name or alias"),
+    "unknown-revision": (_USAGE, "No revision of the project has this identifier"),
+    "ambiguous-revision": (_USAGE, "The revision given matches several, or several heads exist"),
+    "multiple-heads": (_USAGE, "The project has several heads and one was asked for"),
+    "url-unavailable": (_USAGE, "The source of a database URL gave nothing usable"),
+    "plan-unreadable": (_USAGE, "The plan file is not a plan, or is of another format version"),
+    "unknown-run": (_USAGE, "The journal has no run of this name"),
+    "no-input": (_USAGE, "An answer is needed and nobody can be asked"),
+    # What stops a run before it does anything
+    "not-enforced-yet": (_GATE, "The spec declares a protection this version cannot enforce"),
+    "identity-changed": (_GATE, "The database is not the one recorded for this environment"),
+    "same-database": (_GATE, "Two environments turned out to be the same database"),
+    "stale-plan": (_GATE, "Heads, identity, a revision file or the spec moved since the plan"),
+    "plan-already-used": (_GATE, "This saved plan has been carried out before; a plan runs once"),
+    "not-confirmed": (_GATE, "The confirmation did not match; nothing was done"),
+    "gate-closed": (_GATE, "A gate of the plan is closed; nothing was done"),
+    "lease-held": (ExitStatus.LEASE_HELD, "Another run holds the right to change this target"),
+    "run-unfinished": (_STOPPED, "An earlier run of this target is unfinished"),
+    # What the agent found
+    "unreachable": (_FAILED, "The database cannot be reached"),
+    "wrong-database": (_FAILED, "env.py connected to another database than the one asked for"),
+    "env-failed": (_FAILED, "The project's env.py failed"),
+    "env-writes": (_FAILED, "env.py writes to the database when it is only looked at"),
+    "project-unreadable": (_FAILED, "The Alembic project cannot be loaded"),
+    "agent-failed": (_FAILED, "The agent could not be started, or ended unexpectedly"),
+    "agent-stalled": (_FAILED, "The agent gave no answer before its deadline"),
+    "unknown-database-revision": (_FAILED, "The database is at a revision this checkout lacks"),
+    "step-failed": (_FAILED, "A step failed and was rolled back"),
+    "swallowed": (_FAILED, "env.py hid an error: the revision ran, the version did not move"),
+    "not-committed": (_FAILED, "The revision ran and its commit never became visible"),
+    "lock-timeout": (_FAILED, "A lock was not granted within `lock_timeout`, after all retries"),
+    # What can be resumed, or needs a person
+    "run-stopped": (_STOPPED, "The run stopped part way and can be resumed"),
+    "target-moved": (_STOPPED, "Someone else moved this target while the run was unfinished"),
+    "revision-changed": (_STOPPED, "A revision file changed after the run recorded it"),
+    "in-doubt": (ExitStatus.IN_DOUBT, "A step may be half applied; a person has to decide"),
+    "interrupted": (ExitStatus.INTERRUPTED, "Interrupted by the user at a safe point"),
+    # Our own files
+    "state-unavailable": (_FAILED, "The state store cannot be opened or written"),
+    "journal-broken": (_FAILED, "The journal's hash chain does not hold"),
+    "unknown-lease": (_USAGE, "There is no lease of this identifier"),
+    "internal": (_FAILED, "A defect of orchestrate itself"),
+}
+
+
+class OrchestrateError(Exception):
+    """An error with a code of `CODES`, meant to be read by a person.
+
+    `message` says what happened and where (no full stop after a single sentence), `hint` what to
+    type next, `where` a file with line or an environment. `details` holds extra facts for JSON.
+    None of them may hold a secret.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        hint: str | None = None,
+        where: str | None = None,
+        details: Mapping[str, object] | None = None,
+        findings: Sequence[object] = (),
+    ) -> None:
+        if code not in CODES:
+            msg = f"unlisted error code: {code}"
+            raise AssertionError(msg)
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.where = where
+        self.details: Mapping[str, object] = details or {}
+        self.findings = tuple(findings)
+
+    @property
+    def exit_status(self) -> ExitStatus:
+        """Return the exit status that belongs to the code."""
+        return CODES[self.code][0]
