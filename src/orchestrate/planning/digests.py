@@ -1,0 +1,72 @@
+"""Digests over what will happen, in a canonical form that outlives versions of this tool."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from orchestrate.domain.plan import Basis, Direction, Mode, Step
+
+
+def canonical_json(value: object) -> str:
+    """Return JSON with sorted keys, no spaces and no escapes beyond JSON's own (RFC 8259)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256_text(text: str) -> str:
+    """Return the lower-case hexadecimal SHA-256 of the text's UTF-8 bytes."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plan_digest(
+    *,
+    environment: str,
+    direction: Direction,
+    mode: Mode,
+    spec_digest: str,
+    basis: Sequence[Basis],
+    steps: Sequence[Step],
+) -> str:
+    """Return the digest that approvals are bound to.
+
+    Left out on purpose: who and when, gates, estimates, rendered SQL, findings, titles and
+    `transactional`. They explain the steps, a later version of the tool or of Alembic may word or
+    judge them otherwise, and an upgrade must not void an approval.
+    """
+    return "sha256:" + sha256_text(
+        canonical_json(
+            {
+                "environment": environment,
+                "direction": direction,
+                "mode": mode,
+                "spec": spec_digest,
+                "basis": [
+                    {
+                        "target": one.target,
+                        "dialect": one.dialect,
+                        "identity": one.identity,
+                        "version_table": one.version_table,
+                        "heads": sorted(one.heads),
+                    }
+                    for one in basis
+                ],
+                "steps": [_step_facts(step) for step in steps],
+            }
+        )
+    )
+
+
+def _step_facts(step: Step) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "id": step.id,
+        "kind": step.kind,
+        "target": step.target,
+        "revision": step.revision,
+        "from": sorted(step.from_heads),
+        "to": sorted(step.to_heads),
+        "sha256": step.file_sha256,
+    }
+    if step.parts:
+        facts["parts"] = [[part.revision, part.file_sha256] for part in step.parts]
+    return facts

@@ -1,0 +1,254 @@
+"""Making a plan: from what was observed and what is wanted to ordered steps. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+
+from orchestrate.domain.findings import Finding
+from orchestrate.domain.observation import Observation
+from orchestrate.domain.plan import Basis, Direction, Gate, Mode, Part, Plan, Step
+from orchestrate.errors import OrchestrateError
+from orchestrate.planning.chain import Chain, Move
+from orchestrate.planning.digests import plan_digest
+from orchestrate.planning.standing import judge
+
+Durations = Mapping[tuple[Direction, str], float]
+"""Seconds that a revision took elsewhere, by direction and content (sha256 of its file)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a person asked for."""
+
+    environment: str
+    direction: Direction
+    to: str
+    transactions: Mode
+    """The project's setting; an external transaction turns `session` into `isolated`."""
+    spec_digest: str
+
+
+def make_plan(  # noqa: PLR0913  (each is one independent input of the decision)
+    wish: Wish,
+    observation: Observation,
+    chain: Chain,
+    *,
+    server_undoes_ddl: bool,
+    gates: Sequence[Gate],
+    durations: Durations,
+    plan_id: str,
+    now: datetime,
+    tool_version: str,
+) -> Plan:
+    """Return the plan that takes one target to the wish's destination.
+
+    No steps means that there is nothing to do. Raises `unknown-database-revision`,
+    `unknown-revision`, `ambiguous-revision` or `multiple-heads`.
+    """
+    _refuse_unknown(observation, chain)
+    moves = chain.moves(direction=wish.direction, heads=observation.heads, to=wish.to)
+    mode = _mode(wish.transactions, observation)
+    basis = (
+        Basis(
+            target=observation.target,
+            dialect=observation.dialect,
+            identity=observation.identity,
+            heads=observation.heads,
+            version_table=observation.version_table,
+            server_version=observation.server_version,
+        ),
+    )
+    steps = (
+        _native_step(moves, wish, observation, durations, undoes=server_undoes_ddl)
+        if mode == "native"
+        else _steps(moves, wish, observation, durations, undoes=server_undoes_ddl)
+    )
+    return Plan(
+        id=plan_id,
+        digest=plan_digest(
+            environment=wish.environment,
+            direction=wish.direction,
+            mode=mode,
+            spec_digest=wish.spec_digest,
+            basis=basis,
+            steps=steps,
+        ),
+        created_at=now,
+        environment=wish.environment,
+        direction=wish.direction,
+        to=wish.to,
+        mode=mode,
+        spec_digest=wish.spec_digest,
+        basis=basis,
+        steps=steps,
+        gates=tuple(gates),
+        findings=_plan_findings(wish, observation, chain, mode, steps),
+        tool_version=tool_version,
+    )
+
+
+def _refuse_unknown(observation: Observation, chain: Chain) -> None:
+    unknown = chain.unknown(observation.heads)
+    if unknown:
+        names = ", ".join(f"`{one}`" for one in unknown)
+        raise OrchestrateError(
+            "unknown-database-revision",
+            f"{observation.environment} is at {names}, which no revision file of this checkout has",
+            hint="The database was migrated from another branch or a newer checkout: look for the "
+            f"file with `git log --all --oneline -S '{unknown[0]}'` and check that commit out",
+            where=observation.environment,
+        )
+
+
+def _mode(wanted: Mode, observation: Observation) -> Mode:
+    """Return how steps commit: an external transaction makes per-revision commits void (P3)."""
+    if wanted == "session" and observation.habits.external_transaction:
+        return "isolated"
+    return wanted
+
+
+def _steps(
+    moves: Sequence[Move],
+    wish: Wish,
+    observation: Observation,
+    durations: Durations,
+    *,
+    undoes: bool,
+) -> tuple[Step, ...]:
+    width = max(3, len(str(len(moves))))
+    return tuple(
+        Step(
+            id=f"{number:0{width}d}-{move.revision.id}",
+            kind=wish.direction,
+            target=observation.target,
+            title=move.revision.title,
+            revision=move.revision.id,
+            from_heads=move.from_heads,
+            to_heads=move.to_heads,
+            transactional=undoes and not move.revision.leaves_transaction,
+            file=move.revision.file,
+            file_sha256=move.revision.sha256,
+            estimate_seconds=durations.get((wish.direction, move.revision.sha256)),
+            findings=_step_findings(move, wish.direction, undoes=undoes),
+        )
+        for number, move in enumerate(moves, start=1)
+    )
+
+
+def _native_step(
+    moves: Sequence[Move],
+    wish: Wish,
+    observation: Observation,
+    durations: Durations,
+    *,
+    undoes: bool,
+) -> tuple[Step, ...]:
+    if not moves:
+        return ()
+    last = moves[-1].revision
+    known = [durations.get((wish.direction, move.revision.sha256)) for move in moves]
+    return (
+        Step(
+            id=f"001-{last.id}",
+            kind=wish.direction,
+            target=observation.target,
+            title=f"{len(moves)} revisions in the project's own transaction",
+            revision=last.id,
+            from_heads=moves[0].from_heads,
+            to_heads=moves[-1].to_heads,
+            transactional=undoes
+            and not observation.habits.transaction_per_migration
+            and not any(move.revision.leaves_transaction for move in moves),
+            file=last.file,
+            file_sha256=last.sha256,
+            parts=tuple(
+                Part(
+                    revision=move.revision.id,
+                    from_heads=move.from_heads,
+                    to_heads=move.to_heads,
+                    file=move.revision.file,
+                    file_sha256=move.revision.sha256,
+                )
+                for move in moves
+            ),
+            estimate_seconds=None if None in known else sum(one or 0.0 for one in known),
+            findings=tuple(
+                finding
+                for move in moves
+                for finding in _step_findings(move, wish.direction, undoes=undoes)
+            ),
+        ),
+    )
+
+
+def _step_findings(move: Move, direction: Direction, *, undoes: bool) -> tuple[Finding, ...]:
+    revision = move.revision
+    findings = []
+    if undoes and revision.leaves_transaction:
+        findings.append(
+            Finding(
+                code="leaves-transaction",
+                severity="warning",
+                message="runs partly outside a transaction: if it fails, what it did stays",
+                where=revision.file,
+            )
+        )
+    if revision.downgrade != "present":
+        word = {"missing": "no downgrade", "empty": "an empty downgrade", "raises": "a downgrade "
+                "that refuses"}[revision.downgrade]
+        findings.append(
+            Finding(
+                code="missing-downgrade",
+                severity="warning" if direction == "upgrade" else "error",
+                message=f"has {word}: the way back is a backup",
+                where=revision.file,
+            )
+        )
+    return tuple(findings)
+
+
+def _plan_findings(
+    wish: Wish,
+    observation: Observation,
+    chain: Chain,
+    mode: Mode,
+    steps: Sequence[Step],
+) -> tuple[Finding, ...]:
+    findings = []
+    where = observation.environment
+    if len(chain.heads) > 1 and wish.to in {"head", "heads"}:
+        findings.append(
+            Finding(
+                code="multiple-heads",
+                severity="info",
+                message=f"the project has {len(chain.heads)} heads: {', '.join(chain.heads)}",
+                hint="`alembic merge heads` joins them, if they are not meant to stay apart",
+                where=where,
+            )
+        )
+    if judge(observation, chain, to="heads").state == "unversioned" and steps:
+        findings.append(
+            Finding(
+                code="unversioned",
+                severity="warning",
+                message=f"the database has {observation.tables} tables and no recorded revision; "
+                "the plan starts from the first one",
+                hint="If the schema was made by other means, record its revision first with "
+                f"`alembic stamp`; else check that {where} is the database you mean",
+                where=where,
+            )
+        )
+    if mode == "isolated" and wish.transactions == "session":
+        findings.append(
+            Finding(
+                code="external-transaction",
+                severity="info",
+                message="env.py opens a transaction of its own, so each revision gets an env.py "
+                "run of its own",
+                where=where,
+            )
+        )
+    return tuple(findings)

@@ -1,0 +1,59 @@
+"""Where a target stands: the word of design section 5, judged from its rows and the chain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrate.domain.observation import Observation, Sight, State, Unreachable
+from orchestrate.planning.chain import Chain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A target's state; `pending` counts revisions between it and its destination."""
+
+    state: State
+    pending: int
+    unknown: tuple[str, ...] = ()
+    """Rows of the version table that no revision file of this checkout has."""
+
+
+def judge(sight: Sight, chain: Chain | None, *, to: str) -> Standing:
+    """Return where a target stands with respect to the destination `to`.
+
+    A relative destination (`+1`) names no place to compare with, so the target is then compared
+    with all heads. Raises `unknown-revision` and its kin for a destination that does not exist.
+    """
+    if isinstance(sight, Unreachable) or chain is None:
+        return Standing(state="unreachable", pending=0)
+    destination = "heads" if _is_relative(to) else to
+    wanted = chain.ancestors(chain.resolve(destination))
+    if not sight.heads:
+        return Standing(state=_without_rows(sight, wanted), pending=len(wanted))
+    unknown = chain.unknown(sight.heads)
+    if unknown:
+        return Standing(state="unknown-revision", pending=0, unknown=unknown)
+    applied = chain.ancestors(sight.heads)
+    pending = len(wanted - applied)
+    if chain.overlapping(sight.heads):
+        return Standing(state="diverged", pending=pending)
+    beyond = bool(applied - wanted)
+    state: State
+    if pending:
+        state = "diverged" if beyond else "behind"
+    else:
+        state = "ahead" if beyond else "current"
+    return Standing(state=state, pending=pending)
+
+
+def _without_rows(observation: Observation, wanted: frozenset[str]) -> State:
+    if observation.tables:
+        return "unversioned"
+    if not wanted and observation.has_version_table:
+        return "current"
+    return "empty"
+
+
+def _is_relative(to: str) -> bool:
+    revision = to.rpartition("@")[2]
+    return revision.lstrip("+-").isdigit() and revision[:1] in {"+", "-"}
