@@ -1,0 +1,97 @@
+"""The table of resume (design, section 6): journal and database together decide. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from orchestrate.domain.plan import Step
+from orchestrate.domain.snapshot import Difference
+from orchestrate.planning.run_state import StepState
+from orchestrate.planning.staleness import words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """The step is behind us."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carry:
+    """Run the step, for the first time or again: nothing of it is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFinished:
+    """The step was committed and only its record is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compare:
+    """The schema decides: read it and compare it with the snapshot from before the step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Nothing may be done; `code` is one of `errors.CODES`."""
+
+    code: Literal["stale-plan", "target-moved", "revision-changed"]
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """Something of the step is there and something is not; a person has to decide."""
+
+    differences: tuple[Difference, ...]
+
+
+Decision = Skip | Carry | RecordFinished | Compare | Stop
+AfterComparing = Carry | Doubt
+
+
+def decide(
+    step: Step,
+    record: StepState | None,
+    heads: tuple[str, ...],
+    *,
+    changed: tuple[str, ...],
+) -> Decision:
+    """Return what to do with one step, given its record and the database's rows as they are now.
+
+    `changed` are sentences about revision files that are not as recorded (`staleness`).
+    """
+    if record is not None and record.status in {"finished", "marked"}:
+        return Skip()
+    if changed:
+        return Stop(code="revision-changed", message="; ".join(changed))
+    here = sorted(heads)
+    before, after = sorted(step.from_heads), sorted(step.to_heads)
+    if record is None:
+        if here == before:
+            return Carry()
+        return Stop(
+            code="stale-plan",
+            message=f"step {step.id} expects {words(step.from_heads)} and the database is at "
+            f"{words(heads)}",
+        )
+    if here == after:
+        return RecordFinished()
+    if here == before:
+        if step.transactional and not record.left_transaction:
+            return Carry()
+        return Compare()
+    between = {tuple(sorted(part.to_heads)) for part in step.parts}
+    if tuple(here) in between:
+        # Only a `native` step has parts: env.py committed some revisions of it by its own rules.
+        return Carry() if step.transactional else Compare()
+    return Stop(
+        code="target-moved",
+        message=f"step {step.id} leads from {words(step.from_heads)} to {words(step.to_heads)} and "
+        f"the database is at {words(heads)}: someone else moved it",
+    )
+
+
+def after_comparing(differences: tuple[Difference, ...]) -> AfterComparing:
+    """Return what the comparison of the schema with its earlier snapshot decides."""
+    return Doubt(differences=differences) if differences else Carry()

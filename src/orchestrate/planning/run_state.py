@@ -1,0 +1,161 @@
+"""What became of a run: a fold over its events, never stored. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from orchestrate.domain.events import Event
+
+RunStatus = Literal["running", "succeeded", "failed", "stopped", "in-doubt", "aborted"]
+StepStatus = Literal["started", "failed", "finished", "marked"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepState:
+    """What the journal says of one step; a step without any event has no `StepState`."""
+
+    id: str
+    revision: str
+    status: StepStatus
+    started_at: datetime
+    finished_at: datetime | None = None
+    seconds: float | None = None
+    attempts: int = 1
+    left_transaction: bool = False
+    snapshot: str | None = None
+    """Digest of the schema as it was before the step, if it was taken."""
+    error: str | None = None
+    statements: tuple[str, ...] = ()
+    """Those that ran before the step failed, where that is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunState:
+    """One run as the journal tells it."""
+
+    id: str
+    environment: str
+    plan_id: str
+    plan_digest: str
+    direction: str
+    by: str
+    host: str
+    pid: int
+    status: RunStatus
+    started_at: datetime
+    finished_at: datetime | None = None
+    total_steps: int = 0
+    target_keys: tuple[str, ...] = ()
+    message: str | None = None
+    code: str | None = None
+    steps: Mapping[str, StepState] = field(default_factory=dict)
+
+    @property
+    def unfinished(self) -> bool:
+        """Return whether the run blocks others on its targets until it is resumed or aborted."""
+        return self.status in {"running", "stopped", "in-doubt"}
+
+    @property
+    def resumable(self) -> bool:
+        """Return whether `resume` can go on with it: a clean failure can be tried again as well."""
+        return self.unfinished or self.status == "failed"
+
+    @property
+    def done(self) -> int:
+        """Return the number of steps that are behind it."""
+        return sum(1 for step in self.steps.values() if step.status in {"finished", "marked"})
+
+
+def fold(events: Iterable[Event]) -> dict[str, RunState]:
+    """Return every run that the events tell of, by its identifier, in order of their start."""
+    runs: dict[str, RunState] = {}
+    for event in events:
+        if event.run is None:
+            continue
+        if event.kind == "run.started":
+            runs[event.run] = _begin(event)
+        elif event.run in runs:
+            runs[event.run] = _advance(runs[event.run], event)
+    return runs
+
+
+def _begin(event: Event) -> RunState:
+    data: Mapping[str, Any] = event.data
+    return RunState(
+        id=event.run or "",
+        environment=data["environment"],
+        plan_id=data["plan"],
+        plan_digest=data["plan_digest"],
+        direction=data["direction"],
+        by=data["by"],
+        host=data["host"],
+        pid=data["pid"],
+        status="running",
+        started_at=event.at,
+        total_steps=data["steps"],
+        target_keys=tuple(data["target_keys"]),
+    )
+
+
+def _advance(run: RunState, event: Event) -> RunState:
+    data: Mapping[str, Any] = event.data
+    match event.kind:
+        case "run.resumed":
+            return replace(
+                run, status="running", finished_at=None, message=None, code=None,
+                host=data["host"], pid=data["pid"],
+            )
+        case "run.stopped":
+            return replace(
+                run, status=data["status"], message=data.get("message"), code=data.get("code")
+            )
+        case "run.finished":
+            return replace(
+                run, status=data["status"], finished_at=event.at,
+                message=data.get("message"), code=data.get("code"),
+            )
+        case "run.aborted":
+            return replace(run, status="aborted", finished_at=event.at, message=data.get("message"))
+        case _ if event.step is not None:
+            step = _advance_step(run.steps.get(event.step), event)
+            return replace(run, steps={**run.steps, event.step: step}) if step else run
+        case _:
+            return run
+
+
+def _advance_step(step: StepState | None, event: Event) -> StepState | None:
+    data: Mapping[str, Any] = event.data
+    if event.kind == "step.started":
+        return StepState(
+            id=event.step or "",
+            revision=data["revision"],
+            status="started",
+            started_at=event.at,
+            attempts=step.attempts + 1 if step else 1,
+            # The oldest snapshot is the one from before anything of the step happened; a person's
+            # `--retry` begins a new comparison and so brings its own.
+            snapshot=data.get("snapshot") or (step.snapshot if step else None),
+        )
+    if step is None:
+        return None
+    match event.kind:
+        case "step.left-transaction":
+            return replace(
+                step, left_transaction=True, snapshot=step.snapshot or data.get("snapshot")
+            )
+        case "step.finished":
+            return replace(
+                step, status="finished", finished_at=event.at, seconds=data.get("seconds")
+            )
+        case "step.marked":
+            return replace(step, status="marked", finished_at=event.at)
+        case "step.failed":
+            return replace(
+                step, status="failed", error=data.get("message"),
+                statements=tuple(data.get("statements", ())),
+            )
+        case _:
+            return step
