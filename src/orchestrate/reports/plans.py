@@ -1,0 +1,162 @@
+"""A plan for people: text for a terminal, Markdown for a pull request, JSON as it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from orchestrate.domain.findings import Finding
+from orchestrate.domain.plan import Plan, Step
+from orchestrate.planning.staleness import words
+from orchestrate.reports.tables import coloured, counted, duration, fields, short, stamp, table
+
+
+def plan_text(plan: Plan) -> str:
+    """Return what would be done and why, for a person who decides whether to do it."""
+    if not plan.steps:
+        return f"{click.style(plan.environment, bold=True)}: nothing to do, at {_here(plan)}"
+    basis = plan.basis[0]
+    known = [step.estimate_seconds for step in plan.steps if step.estimate_seconds is not None]
+    lines = [
+        f"Plan {plan.id} for {click.style(plan.environment, bold=True)}: "
+        f"{plan.direction} by {counted(_revisions(plan), 'revision')}",
+        "",
+        fields(
+            [
+                ("database", f"{basis.identity} ({basis.server_version})"),
+                ("now at", _here(plan)),
+                ("goes to", f"{words(plan.steps[-1].to_heads)} (asked for: {plan.to})"),
+                ("commits", _commits(plan)),
+                *([("expected", _expected(plan, known))] if known else []),
+            ]
+        ),
+        "",
+        table(_HEADERS, [_row(number, step) for number, step in enumerate(plan.steps, 1)], indent=2),
+    ]
+    lines += _native_parts(plan)
+    remarks = _remarks(plan)
+    if remarks:
+        lines += ["", click.style("Findings", bold=True), *(_finding(one) for one in remarks)]
+    lines += ["", click.style("Gates", bold=True)]
+    lines += [f"  {coloured(gate.state)}  {gate.kind}: {gate.detail}" for gate in plan.gates]
+    return "\n".join(lines)
+
+
+_HEADERS = ("#", "REVISION", "TITLE", "UNDONE IF IT FAILS", "ELSEWHERE", "FILE")
+
+
+def _row(number: int, step: Step) -> Sequence[str]:
+    return (
+        str(number),
+        short(step.revision),
+        short(step.title, 44),
+        "yes" if step.transactional else click.style("no", fg="yellow"),
+        duration(step.estimate_seconds),
+        step.file,
+    )
+
+
+def _native_parts(plan: Plan) -> list[str]:
+    parts = [part for step in plan.steps for part in step.parts]
+    if not parts:
+        return []
+    return ["", "  in this order:", *(f"    {part.revision}  {part.file}" for part in parts)]
+
+
+def _revisions(plan: Plan) -> int:
+    return sum(len(step.parts) or 1 for step in plan.steps)
+
+
+def _here(plan: Plan) -> str:
+    return words(plan.basis[0].heads)
+
+
+def _commits(plan: Plan) -> str:
+    return {
+        "session": "each revision on its own",
+        "isolated": "each revision on its own, in an env.py run of its own",
+        "native": "as env.py does it, all revisions in one step",
+    }[plan.mode]
+
+
+def _expected(plan: Plan, known: Sequence[float]) -> str:
+    total = duration(sum(known))
+    missing = len(plan.steps) - len(known)
+    return total if not missing else f"{total} and {counted(missing, 'revision')} never timed"
+
+
+def _remarks(plan: Plan) -> list[Finding]:
+    return [*plan.findings, *(finding for step in plan.steps for finding in step.findings)]
+
+
+def _finding(finding: Finding) -> str:
+    where = f"{finding.where}: " if finding.where else ""
+    hint = f"\n           {click.style('hint:', dim=True)} {finding.hint}" if finding.hint else ""
+    return f"  {coloured(finding.severity)}  {where}{finding.message}{hint}"
+
+
+def plan_markdown(plan: Plan) -> str:
+    """Return the plan as GitHub-flavoured Markdown for a pull request's description or comment."""
+    basis = plan.basis[0]
+    lines = [f"### Migration plan for `{plan.environment}`", ""]
+    if not plan.steps:
+        return "\n".join([*lines, f"Nothing to do: the database is at `{_here(plan)}`.", ""])
+    lines += [
+        f"**{plan.direction.capitalize()}** by {counted(_revisions(plan), 'revision')}, "
+        f"from `{_here(plan)}` to `{words(plan.steps[-1].to_heads)}`, on {basis.server_version}.",
+        "",
+        "| # | Revision | Title | Undone if it fails | Took elsewhere | File |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {number} | `{step.revision}` | {_cell(step.title)} | "
+        f"{'yes' if step.transactional else '**no**'} | {duration(step.estimate_seconds)} | "
+        f"`{_cell(step.file)}` |"
+        for number, step in enumerate(plan.steps, 1)
+    ]
+    remarks = _remarks(plan)
+    if remarks:
+        lines += ["", "**Findings**", ""]
+        lines += [
+            f"- {one.severity}: {f'`{one.where}` ' if one.where else ''}{one.message}"
+            for one in remarks
+        ]
+    lines += ["", "**Gates**", ""]
+    lines += [f"- {gate.kind}: {gate.state} ({gate.detail})" for gate in plan.gates]
+    for step in plan.steps:
+        lines += _markdown_sql(step)
+    lines += ["", f"Digest `{plan.digest}`, made {stamp(plan.created_at)} as `{plan.id}`.", ""]
+    return "\n".join(lines)
+
+
+def _markdown_sql(step: Step) -> list[str]:
+    if step.sql is None and step.sql_error is None:
+        return []
+    lines = ["", f"<details><summary>SQL of <code>{step.revision}</code></summary>", ""]
+    if step.sql is not None:
+        # Four backticks: a statement may hold three of its own.
+        lines += ["````sql", step.sql.strip(), "````"]
+    else:
+        lines += [f"Cannot be rendered offline: {step.sql_error}"]
+    return [*lines, "", "</details>"]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """Return the plan as plain values, by the names of design section 5."""
+    value: dict[str, Any] = asdict(plan)
+    value["created_at"] = plan.created_at.isoformat()
+    ordered: Mapping[str, Any] = {"format": value.pop("format"), **value}
+    return dict(ordered)
+
+
+def plan_file_text(plan: Plan) -> str:
+    """Return the text of a plan file."""
+    return json.dumps(plan_json(plan), indent=2, ensure_ascii=False) + "\n"

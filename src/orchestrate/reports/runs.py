@@ -1,0 +1,113 @@
+"""`history` and `show` for people and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from orchestrate.domain.plan import Plan
+from orchestrate.planning.run_state import RunState, StepState
+from orchestrate.reports.tables import ago, coloured, duration, fields, short, stamp, table
+
+
+def history_text(runs: Sequence[RunState], *, now: datetime) -> str:
+    """Return runs, newest first, one a line."""
+    if not runs:
+        return "No run has been recorded yet"
+    rows = [
+        (
+            run.id,
+            run.environment,
+            coloured(run.status),
+            run.direction,
+            f"{run.done}/{run.total_steps}",
+            ago(run.started_at, now),
+            duration(_seconds(run)),
+            run.by,
+        )
+        for run in runs
+    ]
+    headers = ("RUN", "ENVIRONMENT", "STATUS", "DIRECTION", "STEPS", "STARTED", "TOOK", "BY")
+    return table(headers, rows)
+
+
+def _seconds(run: RunState) -> float | None:
+    return (run.finished_at - run.started_at).total_seconds() if run.finished_at else None
+
+
+def run_text(run: RunState, plan: Plan | None) -> str:
+    """Return one run with all its steps, those that have not begun included."""
+    lines = [
+        f"Run {run.id} on {click.style(run.environment, bold=True)}: {coloured(run.status)}",
+        "",
+        fields(
+            [
+                ("plan", f"{run.plan_id} ({run.plan_digest[:19]}…)"),
+                ("by", run.by),
+                ("started", stamp(run.started_at)),
+                ("finished", stamp(run.finished_at) if run.finished_at else "-"),
+                *([("message", run.message)] if run.message else []),
+            ]
+        ),
+        "",
+    ]
+    order = [(step.id, step.revision) for step in plan.steps] if plan else []
+    known = {identifier for identifier, _ in order}
+    order += [(one.id, one.revision) for one in run.steps.values() if one.id not in known]
+    rows = [_step_row(identifier, revision, run.steps.get(identifier))
+            for identifier, revision in order]
+    lines.append(table(("STEP", "REVISION", "STATUS", "STARTED", "TOOK", "ATTEMPTS"), rows))
+    errors = [step for step in run.steps.values() if step.error]
+    lines += [f"\n{step.id}: {step.error}" for step in errors]
+    return "\n".join(lines)
+
+
+def _step_row(identifier: str, revision: str, step: StepState | None) -> tuple[str, ...]:
+    if step is None:
+        return (identifier, short(revision), "none", "-", "-", "-")
+    return (
+        identifier,
+        short(revision),
+        coloured(step.status),
+        stamp(step.started_at),
+        duration(step.seconds),
+        str(step.attempts),
+    )
+
+
+def runs_json(runs: Sequence[RunState]) -> dict[str, Any]:
+    """Return runs as plain values, by the names of design section 5."""
+    return {"runs": [run_json(run) for run in runs]}
+
+
+def run_json(run: RunState) -> dict[str, Any]:
+    """Return one run as plain values."""
+    return {
+        "id": run.id,
+        "environment": run.environment,
+        "status": run.status,
+        "started_at": run.started_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "by": run.by,
+        "plan": run.plan_id,
+        "plan_digest": run.plan_digest,
+        "direction": run.direction,
+        "code": run.code,
+        "message": run.message,
+        "steps": [
+            {
+                "id": step.id,
+                "revision": step.revision,
+                "status": step.status,
+                "started_at": step.started_at.isoformat(),
+                "finished_at": step.finished_at.isoformat() if step.finished_at else None,
+                "seconds": step.seconds,
+                "attempts": step.attempts,
+                "error": step.error,
+            }
+            for step in run.steps.values()
+        ],
+    }

@@ -1,0 +1,106 @@
+"""Text for terminals: columns, durations, moments. Pure; colour is added as ANSI codes.
+
+Whoever prints decides whether the codes stay (`click.echo` takes them out for pipes and
+`NO_COLOR`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import click
+
+_STATE_COLOURS: Final = {
+    "current": "green",
+    "succeeded": "green",
+    "finished": "green",
+    "open": "green",
+    "behind": "yellow",
+    "empty": "yellow",
+    "unversioned": "yellow",
+    "stopped": "yellow",
+    "running": "yellow",
+    "warning": "yellow",
+    "started": "yellow",
+}
+_NEUTRAL: Final = {"info", "aborted", "marked", "none", "never", "ahead"}
+_MINUTE: Final = 60
+_HOUR: Final = 3600
+_DAY: Final = 86400
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, indent: int = 0) -> str:
+    """Return rows in aligned columns under bold headers, without trailing spaces."""
+    widths = [
+        max(len(click.unstyle(row[column])) for row in (headers, *rows))
+        for column in range(len(headers))
+    ]
+    lines = [_line([click.style(one, bold=True) for one in headers], widths, indent)]
+    lines += [_line(row, widths, indent) for row in rows]
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], indent: int) -> str:
+    padded = [
+        cell + " " * (width - len(click.unstyle(cell)))
+        for cell, width in zip(cells, widths, strict=True)
+    ]
+    return (" " * indent + "  ".join(padded)).rstrip()
+
+
+def fields(pairs: Sequence[tuple[str, str]], *, indent: int = 2) -> str:
+    """Return `name  value` lines with the values under each other."""
+    width = max(len(name) for name, _ in pairs)
+    return "\n".join(
+        f"{' ' * indent}{click.style(name.ljust(width), dim=True)}  {value}".rstrip()
+        for name, value in pairs
+    )
+
+
+def coloured(word: str) -> str:
+    """Return a state, status or severity in the colour that it has everywhere."""
+    if word in _NEUTRAL:
+        return word
+    return click.style(word, fg=_STATE_COLOURS.get(word, "red"))
+
+
+def duration(seconds: float | None) -> str:
+    """Return a length of time in its two largest units: `0.4 s`, `12 s`, `3 min 5 s`, `2 h`."""
+    if seconds is None:
+        return "-"
+    if seconds < 10:  # noqa: PLR2004  (tenths are of interest only for short times)
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    for size, name, smaller, smaller_name in (
+        (_DAY, "d", _HOUR, "h"),
+        (_HOUR, "h", _MINUTE, "min"),
+        (_MINUTE, "min", 1, "s"),
+    ):
+        if whole >= size:
+            rest = whole % size // smaller
+            return f"{whole // size} {name}" + (f" {rest} {smaller_name}" if rest else "")
+    raise AssertionError
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """Return how long ago a moment was."""
+    return f"{duration(max(0, round((now - moment).total_seconds())))} ago"
+
+
+def stamp(moment: datetime) -> str:
+    """Return a moment as people in several time zones can compare it: UTC, to the second."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 revision`, `2 revisions`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def short(identifier: str, length: int = 16) -> str:
+    """Return a revision as it is, or its beginning where it is longer than a column bears."""
+    return identifier if len(identifier) <= length else identifier[: length - 1] + "…"
