@@ -1,0 +1,74 @@
+# Every target sets up what it needs. Only GNU make and a Python of at least 3.11 have to be there.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+venv := .venv
+bin := $(venv)/bin
+workers ?= 2
+pytest_args ?=
+
+.PHONY: demo test check format bench docs servers clean
+
+# A killed run and its resume, on SQLite, in a minute: needs no server and no development package.
+demo: $(venv)/installed
+	PATH="$(CURDIR)/$(bin):$$PATH" bash demo/run.sh
+
+# Everything CI runs. pytest comes last, so that its closing line is the last one printed.
+test: check servers
+	$(bin)/python -m pytest -n $(workers) $(pytest_args)
+
+# All that can be said without running the code.
+check: $(venv)/installed-dev
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+	$(bin)/mypy
+	$(bin)/lint-imports --no-cache
+	$(bin)/vermin --quiet --no-tips --violations --target=3.8- src/orchestrate/agent
+ifneq ($(wildcard tools/generate_reference.py),)
+	$(bin)/python -m tools.generate_reference --check
+endif
+
+# What `check` can mend by itself.
+format: $(venv)/installed-dev
+	$(bin)/ruff format .
+	$(bin)/ruff check --fix .
+
+bench: $(venv)/installed-dev servers
+	$(bin)/python -m bench
+
+# Write the generated pages again: command line, error codes, JSON Schema of the spec.
+docs: $(venv)/installed-dev
+	$(bin)/python -m tools.generate_reference
+
+# PostgreSQL and MariaDB programs for the tests' own private servers.
+servers:
+	bash tests/support/install_servers.sh
+
+clean:
+	rm -rf $(venv) .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .coverage .coverage.* htmlcov build dist
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+# The first Python that is new enough, runs (a shim may not) and can make an environment.
+$(bin)/python:
+	@for candidate in python3.13 python3.12 python3.11 python3 python3.14 python; do \
+	  if "$$candidate" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+	      2>/dev/null; then \
+	    echo "making $(venv) with $$("$$candidate" --version)"; \
+	    "$$candidate" -m venv --clear $(venv); exit 0; \
+	  fi; \
+	done; \
+	echo 'error: no Python of at least 3.11 with the modules venv and ensurepip on PATH' >&2; exit 1
+
+# The stamps are newer than pyproject.toml as long as what it asks for is installed. Both install
+# in place, so the sources need no second installation.
+$(venv)/installed: pyproject.toml | $(bin)/python
+	$(bin)/python -m pip install --quiet --editable .
+	touch $@
+
+$(venv)/installed-dev: pyproject.toml | $(bin)/python
+	$(bin)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ $(venv)/installed

@@ -1,0 +1,1 @@
+"""The tests of orchestrate; they mirror `src/orchestrate`."""

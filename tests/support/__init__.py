@@ -1,0 +1,1 @@
+"""Builders, fakes and servers that the tests share; no test is in here."""
