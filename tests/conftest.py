@@ -1,0 +1,75 @@
+"""Fixtures that every test can ask for.
+
+Owns when servers start: at the first test of a process that asks for one. A server that is not
+installed is an error, never a skip.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import databases, servers
+from tests.support.databases import Database, NewDatabase
+from tests.support.servers import MariadbServer, PostgresqlServer, Server
+
+SERVER_FIXTURES = {"postgresql_server", "mariadb_server"}
+SERVER_KINDS = {"postgresql": "postgresql_server", "mariadb": "mariadb_server"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server, so that `-m 'not servers'` is the quick half."""
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        callspec = getattr(item, "callspec", None)
+        kind = callspec.params.get("database") if callspec else None
+        if names & SERVER_FIXTURES or kind in SERVER_KINDS:
+            item.add_marker("servers")
+
+
+def _serve(kind: type[Server]) -> Iterator[Server]:
+    try:
+        yield from servers.serve(kind)
+    except servers.MissingServerError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """Run PostgreSQL for this pytest process; asked for by tests that kill it, too."""
+    yield from _serve(PostgresqlServer)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[Server]:
+    """Run MariaDB for this pytest process; asked for by tests that kill it, too."""
+    yield from _serve(MariadbServer)
+
+
+@pytest.fixture
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewDatabase]:
+    """Return a function that creates an empty database of a kind; all are dropped afterwards."""
+    made: list[Database] = []
+
+    def create(kind: str) -> Database:
+        if kind == "sqlite":
+            database = databases.sqlite_database(tmp_path / f"database-{len(made) + 1}.db")
+        else:
+            database = databases.server_database(request.getfixturevalue(SERVER_KINDS[kind]))
+        made.append(database)
+        return database
+
+    yield create
+    for database in made:
+        if database.server is not None:
+            database.server.start()  # the test may have killed it
+            database.server.drop(database.name)
+
+
+@pytest.fixture(params=databases.KINDS)
+def database(request: pytest.FixtureRequest, new_database: NewDatabase) -> Database:
+    """Create an empty database, once for each dialect.
+
+    `@pytest.mark.parametrize("database", ["sqlite"], indirect=True)` chooses some of them.
+    """
+    return new_database(request.param)
