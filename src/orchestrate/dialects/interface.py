@@ -20,35 +20,44 @@ LockKind = Literal["sql", "file", "none"]
 class Kit:
     """A dialect's SQL as the agent needs it; travels as JSON inside each request.
 
-    `{pid}` in a text stands for the server's session number of env.py's connection, `{key}` for the
-    target's lock key as this dialect writes it; both are filled in by the agent with plain
-    replacement, from values that it knows to be harmless.
+    `{pid}` in a text stands for the server's session number of env.py's connection, `{key}` for
+    the first 16 hex digits of the SHA-256 of the target's lock key; both are filled in by the agent
+    with plain replacement (not `str.format`), from values that it knows to be harmless: decimal and
+    hex digits. No text has a percent sign, a single colon or a semicolon, so that neither a
+    driver's parameter style nor SQLAlchemy's `text()` sees anything in it.
     """
 
-    identity: str
+    identity: str | None
     """One row. The same text is sent through env.py's connection and through our own: equal rows
-    mean the same database. Must not need rights beyond connecting."""
-    server_version: str
-    """One row, one column."""
+    mean the same database. Must not need rights beyond connecting. None where no text is known:
+    the agent answers with one row of host, port and database of the connection's URL."""
+    server_version: str | None
+    """One row, one column. None: the agent answers with SQLAlchemy's `server_version_info`, joined
+    by dots."""
     session: str | None
     """One row, one column: the server session's number; also how a pooler is noticed."""
     default_schema: str | None
     """One row, one column: where an unqualified version table is looked for."""
     read_only: tuple[str, ...]
-    """Sent first on every connection that may only look."""
+    """Sent as the first statements of every transaction that may only look. On PostgreSQL they hold
+    for the transaction alone: behind a transaction pooler a session's setting would be inherited
+    by the application's next transaction."""
     timeouts: tuple[str, ...]
     """Sent on env.py's connection before a run: lock and statement timeouts for the session."""
-    tables: str
-    """Rows of (schema or null, table): all tables of the target, system ones left out."""
+    tables: str | None
+    """Rows of (schema or null, table): all tables of the target, system ones left out. None: the
+    agent asks SQLAlchemy's inspector."""
     snapshot: Mapping[str, str]
-    """Named queries, a constant number whatever the number of tables."""
+    """Named queries, a constant number whatever the number of tables. Sent in this order, in one
+    transaction that ends with a rollback: the first may prepare it (PostgreSQL's search_path)."""
     lock_kind: LockKind
     try_lock: str | None
     """One row, one column: 1 if the target's lock is ours now, else 0. Never waits."""
     release_lock: str | None
-    blockers: str | None
+    blockers: tuple[str, ...]
     """Rows of (session, user, application or host, state, seconds, statement) that keep the session
-    `{pid}` waiting. At most 20 rows; the statement cut at 200 characters."""
+    `{pid}` waiting. At most 20 rows; the statement cut at 200 characters. The best query first:
+    the next is tried when one gives no row or is refused, since rights and plugins differ."""
     enum_types: str | None
     """Rows of (schema, name): enum types that exist, to seed Alembic's memory of created ones."""
 

@@ -1,0 +1,87 @@
+"""Rows and SQL text to canonical objects: what the dialects' snapshots have in common."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from orchestrate.domain.snapshot import SchemaObject, Snapshot
+
+_PIECE: Final = re.compile(
+    r"""
+    (?P<quoted> '(?:[^']|'')*' | "(?:[^"]|"")*" | `(?:[^`]|``)*`
+              | (?P<tag>\$(?:[A-Za-z_]\w*)?\$) .*? (?P=tag) )
+  | (?P<comment> --[^\n]*(?:\n|\Z) )
+  | (?P<space> \s+ )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def one_line(text: str) -> str:
+    r"""Return SQL text on one line: white space outside quotes is one space, line ends within are `\n`.
+
+    Whatever stands in quotes is kept to the letter, because a function's body may be a language
+    where indentation counts. A line comment keeps its line end, which decides what it hides.
+    """
+
+    def plain(piece: re.Match[str]) -> str:
+        if piece["space"] is not None:
+            return " "
+        return piece[0].replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")
+
+    return _PIECE.sub(plain, text).strip()
+
+
+def qualified(*parts: str | None) -> str:
+    """Return names joined by dots, leaving out None; a name that has a dot itself is quoted."""
+    return ".".join(
+        '"' + part.replace('"', '""') + '"' if "." in part and "(" not in part else part
+        for part in parts
+        if part is not None
+    )
+
+
+def clauses(*parts: str | None) -> str:
+    """Return the clauses that are there, in their order, as one line."""
+    return " ".join(part for part in parts if part)
+
+
+def text(value: object) -> str:
+    """Return a value of a row as text: some drivers give the catalogue's text as bytes."""
+    if isinstance(value, (bytes, bytearray)):
+        return value.decode("utf-8", "replace")
+    return str(value)
+
+
+def optional(value: object) -> str | None:
+    """Return a value of a row as text, or None for a null."""
+    return None if value is None else text(value)
+
+
+def quoted(value: str) -> str:
+    """Return a value as an SQL literal, for comments and labels inside definitions."""
+    return "'" + one_line(value).replace("'", "''") + "'"
+
+
+def column_order(table: str, columns: Sequence[str]) -> SchemaObject:
+    """Return the object that holds the order of a table's columns.
+
+    Apart from the columns, so that a column added in the middle is one difference, not one for each
+    column behind it; `difference.compare` names it only when columns really changed places.
+    """
+    return SchemaObject(kind="column order", name=table, definition=", ".join(columns))
+
+
+def make_snapshot(dialect: str, objects: Iterable[SchemaObject]) -> Snapshot:
+    """Return a snapshot in canonical order; objects of one kind and name are told apart by `#2`, …"""
+    ordered = sorted(objects, key=lambda one: (one.kind, one.name, one.definition))
+    unique: list[SchemaObject] = []
+    seen: dict[tuple[str, str], int] = {}
+    for one in ordered:
+        times = seen[one.kind, one.name] = seen.get((one.kind, one.name), 0) + 1
+        name = one.name if times == 1 else f"{one.name} #{times}"
+        unique.append(SchemaObject(kind=one.kind, name=name, definition=one.definition))
+    unique.sort(key=lambda one: (one.kind, one.name))
+    return Snapshot(dialect=dialect, objects=tuple(unique))
