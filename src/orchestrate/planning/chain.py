@@ -106,9 +106,7 @@ class Chain:
         return tuple(
             head
             for head in heads
-            if any(
-                other != head and head in self._lineage(other) for other in heads
-            )
+            if any(other != head and head in self._lineage(other) for other in heads)
         )
 
     def _lineage(self, head: str) -> frozenset[str]:
@@ -127,13 +125,9 @@ class Chain:
         Raises `unknown-revision`, `ambiguous-revision` or `multiple-heads`.
         """
         with _translated(to):
-            return tuple(
-                node.revision for node in self._map.get_revisions(to) if node is not None
-            )
+            return tuple(node.revision for node in self._map.get_revisions(to) if node is not None)
 
-    def moves(
-        self, *, direction: Direction, heads: tuple[str, ...], to: str
-    ) -> tuple[Move, ...]:
+    def moves(self, *, direction: Direction, heads: tuple[str, ...], to: str) -> tuple[Move, ...]:
         """Return the ordered moves from the rows `heads` to the destination `to`.
 
         `to` is whatever `alembic upgrade` or `alembic downgrade` takes. Raises `unknown-revision`,
@@ -221,5 +215,7 @@ def _translated(to: str) -> Iterator[None]:
         ) from error
     except script_revision.RevisionError as error:
         raise OrchestrateError(
-            "ambiguous-revision", f"`{to}` cannot be used here: {error}"
+            "ambiguous-revision",
+            f"`{to}` cannot be used here: {error}",
+            hint="Name a revision, `LABEL@head` or `heads`; steps are counted along one line only",
         ) from error

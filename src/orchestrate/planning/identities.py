@@ -71,6 +71,9 @@ def _twins(
             (record.environment, record.target), f"{record.identity} {record.version_table}"
         )
     return sorted(
-        {name for (name, target), key in seen.items()
-         if (name, target) != me and key == observation.target_key}
+        {
+            name
+            for (name, target), key in seen.items()
+            if (name, target) != me and key == observation.target_key
+        }
     )

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.observation import Observation
 from orchestrate.domain.plan import Basis, Direction, Gate, Mode, Part, Plan, Step
@@ -31,7 +30,7 @@ class Wish:
     spec_digest: str
 
 
-def make_plan(  # noqa: PLR0913  (each is one independent input of the decision)
+def make_plan(
     wish: Wish,
     observation: Observation,
     chain: Chain,
@@ -197,8 +196,11 @@ def _step_findings(move: Move, direction: Direction, *, undoes: bool) -> tuple[F
             )
         )
     if revision.downgrade != "present":
-        word = {"missing": "no downgrade", "empty": "an empty downgrade", "raises": "a downgrade "
-                "that refuses"}[revision.downgrade]
+        word = {
+            "missing": "no downgrade",
+            "empty": "an empty downgrade",
+            "raises": "a downgrade that refuses",
+        }[revision.downgrade]
         findings.append(
             Finding(
                 code="missing-downgrade",

@@ -50,7 +50,7 @@ Decision = Skip | Carry | RecordFinished | Compare | Stop
 AfterComparing = Carry | Doubt
 
 
-def decide(
+def decide(  # noqa: PLR0911  (one return a row of the table)
     step: Step,
     record: StepState | None,
     heads: tuple[str, ...],

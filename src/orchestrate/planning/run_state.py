@@ -51,7 +51,7 @@ class RunState:
     target_keys: tuple[str, ...] = ()
     message: str | None = None
     code: str | None = None
-    steps: Mapping[str, StepState] = field(default_factory=dict)
+    steps: dict[str, StepState] = field(default_factory=dict)
 
     @property
     def unfinished(self) -> bool:
@@ -105,8 +105,13 @@ def _advance(run: RunState, event: Event) -> RunState:
     match event.kind:
         case "run.resumed":
             return replace(
-                run, status="running", finished_at=None, message=None, code=None,
-                host=data["host"], pid=data["pid"],
+                run,
+                status="running",
+                finished_at=None,
+                message=None,
+                code=None,
+                host=data["host"],
+                pid=data["pid"],
             )
         case "run.stopped":
             return replace(
@@ -114,19 +119,26 @@ def _advance(run: RunState, event: Event) -> RunState:
             )
         case "run.finished":
             return replace(
-                run, status=data["status"], finished_at=event.at,
-                message=data.get("message"), code=data.get("code"),
+                run,
+                status=data["status"],
+                finished_at=event.at,
+                message=data.get("message"),
+                code=data.get("code"),
             )
         case "run.aborted":
             return replace(run, status="aborted", finished_at=event.at, message=data.get("message"))
         case _ if event.step is not None:
-            step = _advance_step(run.steps.get(event.step), event)
-            return replace(run, steps={**run.steps, event.step: step}) if step else run
+            step = advance_step(run.steps.get(event.step), event)
+            if step:
+                # The fold owns this dictionary until it returns; a copy an event would be slow.
+                run.steps[event.step] = step
+            return run
         case _:
             return run
 
 
-def _advance_step(step: StepState | None, event: Event) -> StepState | None:
+def advance_step(step: StepState | None, event: Event) -> StepState | None:
+    """Return a step's state after one more event of it."""
     data: Mapping[str, Any] = event.data
     if event.kind == "step.started":
         return StepState(
@@ -154,7 +166,9 @@ def _advance_step(step: StepState | None, event: Event) -> StepState | None:
             return replace(step, status="marked", finished_at=event.at)
         case "step.failed":
             return replace(
-                step, status="failed", error=data.get("message"),
+                step,
+                status="failed",
+                error=data.get("message"),
                 statements=tuple(data.get("statements", ())),
             )
         case _:

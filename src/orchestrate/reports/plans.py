@@ -35,7 +35,9 @@ def plan_text(plan: Plan) -> str:
             ]
         ),
         "",
-        table(_HEADERS, [_row(number, step) for number, step in enumerate(plan.steps, 1)], indent=2),
+        table(
+            _HEADERS, [_row(number, step) for number, step in enumerate(plan.steps, 1)], indent=2
+        ),
     ]
     lines += _native_parts(plan)
     remarks = _remarks(plan)

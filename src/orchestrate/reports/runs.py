@@ -57,8 +57,9 @@ def run_text(run: RunState, plan: Plan | None) -> str:
     order = [(step.id, step.revision) for step in plan.steps] if plan else []
     known = {identifier for identifier, _ in order}
     order += [(one.id, one.revision) for one in run.steps.values() if one.id not in known]
-    rows = [_step_row(identifier, revision, run.steps.get(identifier))
-            for identifier, revision in order]
+    rows = [
+        _step_row(identifier, revision, run.steps.get(identifier)) for identifier, revision in order
+    ]
     lines.append(table(("STEP", "REVISION", "STATUS", "STARTED", "TOOK", "ATTEMPTS"), rows))
     errors = [step for step in run.steps.values() if step.error]
     lines += [f"\n{step.id}: {step.error}" for step in errors]

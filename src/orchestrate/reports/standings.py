@@ -11,8 +11,8 @@ import click
 
 from orchestrate.domain.observation import Sight, Unreachable
 from orchestrate.planning.run_state import RunState
-from orchestrate.planning.standing import Standing
 from orchestrate.planning.staleness import words
+from orchestrate.planning.standing import Standing
 from orchestrate.reports.tables import ago, coloured, short, table
 
 

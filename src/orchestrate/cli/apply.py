@@ -1,0 +1,43 @@
+"""`orchestrate apply`: plan and carry out, or carry out exactly a saved plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orchestrate.cli.invocation import (
+    Invocation,
+    environment_argument,
+    global_options,
+    one_environment,
+)
+
+
+@click.command()
+@environment_argument
+@click.option("--to", default=None, help="Where to: whatever `alembic upgrade` takes.")
+@click.option("--yes", is_flag=True, help="Do not ask for the environment's name.")
+@global_options
+@click.pass_obj
+def apply(
+    invocation: Invocation,
+    *,
+    environment: str | None,
+    environment_option: str | None,
+    to: str | None,
+    yes: bool,
+) -> int:
+    """Plan and carry out an upgrade of ENV, or carry out exactly the plan of a file.
+
+    One revision a step, each committed on its own where the database can. Killed at any point, it
+    can be resumed.
+    """
+    from orchestrate.cli.applying import apply_environment, apply_file  # noqa: PLC0415
+    from orchestrate.cli.workbench import Workbench  # noqa: PLC0415  (`--help` is quick)
+
+    name = one_environment(environment, environment_option)
+    bench = Workbench(invocation)
+    if name.endswith(".json"):
+        return apply_file(bench, Path(name), to=to, yes=yes)
+    return apply_environment(bench, bench.environment(name), to=to, yes=yes)

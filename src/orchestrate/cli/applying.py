@@ -1,0 +1,109 @@
+"""The two beginnings of `apply`: from an environment, and from a saved plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrate.cli.carrying import (
+    blocked_event,
+    carry_out,
+    check_identity,
+    confirm,
+    finish_event,
+    looked_at,
+    prepare,
+    refuse_stale,
+    refuse_unfinished,
+    show_plan,
+)
+from orchestrate.cli.workbench import Workbench
+from orchestrate.domain.outcome import Outcome
+from orchestrate.domain.plan import Plan
+from orchestrate.domain.spec import Environment
+from orchestrate.errors import OrchestrateError
+from orchestrate.reports.plans import plan_text
+from orchestrate.run.journal import all_runs
+from orchestrate.run.observe import observe_one
+from orchestrate.stores.plan_files import read_plan
+
+
+def apply_environment(
+    bench: Workbench, environment: Environment, *, to: str | None, yes: bool
+) -> int:
+    """Plan an upgrade and carry it out; return the exit status."""
+    with blocked_event(bench, environment.name):
+        bench.refuse_unenforced(environment)
+        access = bench.access(environment)
+        bench.load_libraries_meanwhile()
+        seen = observe_one(access, bench.graphs)
+        if seen.session is None:
+            raise AssertionError
+        with seen.session as session:
+            observation, _ = looked_at(seen)
+            refuse_unfinished(bench, observation)
+            prepared = prepare(
+                bench, environment, seen, direction="upgrade", to=to or environment.to
+            )
+            if not prepared.plan.steps:
+                return _nothing_to_do(bench, prepared.plan)
+            show_plan(bench, prepared.plan)
+            confirm(bench, prepared.plan, yes=yes)
+            return carry_out(
+                bench,
+                prepared.plan,
+                session,
+                prepared.chain,
+                run=None,
+                lock_retries=environment.lock_retries,
+            )
+
+
+def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool) -> int:
+    """Carry out exactly a saved plan; return the exit status."""
+    if to is not None:
+        raise OrchestrateError(
+            "usage", "A saved plan has its destination in it; `--to` goes with an environment"
+        )
+    plan = read_plan(path)
+    environment = bench.environment(plan.environment)
+    with blocked_event(bench, environment.name):
+        bench.refuse_unenforced(environment)
+        _refuse_used(bench, plan, path)
+        access = bench.access(environment)
+        seen = observe_one(access, bench.graphs)
+        if seen.session is None:
+            raise AssertionError
+        with seen.session as session:
+            observation, chain = looked_at(seen)
+            refuse_unfinished(bench, observation)
+            check_identity(bench, observation)
+            refuse_stale(bench, plan, observation, chain)
+            if not plan.steps:
+                return _nothing_to_do(bench, plan)
+            show_plan(bench, plan)
+            confirm(bench, plan, yes=yes)
+            return carry_out(
+                bench, plan, session, chain, run=None, lock_retries=environment.lock_retries
+            )
+
+
+def _refuse_used(bench: Workbench, plan: Plan, path: Path) -> None:
+    for run in all_runs(bench.state):
+        if run.plan_id == plan.id:
+            raise OrchestrateError(
+                "plan-already-used",
+                f"`{path}` was carried out by {run.id} ({run.status}); a saved plan runs once",
+                hint=f"`orchestrate resume {run.id}` goes on with it"
+                if run.resumable
+                else f"`orchestrate plan {plan.environment} --out FILE` makes a new one",
+            )
+
+
+def _nothing_to_do(bench: Workbench, plan: Plan) -> int:
+    if bench.invocation.format == "json":
+        finish_event(
+            bench, plan, run=None, outcome=Outcome(status="succeeded", message="nothing to do")
+        )
+    else:
+        bench.invocation.data(plan_text(plan))
+    return 0

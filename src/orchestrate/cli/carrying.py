@@ -1,0 +1,443 @@
+"""The way of a run from the command line: look, gate, plan, confirm, lease, carry out, tell.
+
+Shared by `apply` and `resume`, so that no path goes round a gate.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import click
+
+from orchestrate import __version__
+from orchestrate.cli.progress import progress_for
+from orchestrate.cli.workbench import Workbench
+from orchestrate.domain.events import EventKind, NewEvent
+from orchestrate.domain.leases import RecordedIdentity
+from orchestrate.domain.observation import Observation
+from orchestrate.domain.outcome import Outcome
+from orchestrate.domain.plan import Direction, Gate, Plan
+from orchestrate.domain.spec import Environment
+from orchestrate.errors import ExitStatus, OrchestrateError
+from orchestrate.planning.chain import Chain
+from orchestrate.planning.identities import IdentityVerdict, identify
+from orchestrate.planning.plan_maker import Wish, make_plan
+from orchestrate.planning.run_state import RunState
+from orchestrate.planning.staleness import moved, words
+from orchestrate.reports.doubts import outcome_text
+from orchestrate.reports.plans import plan_file_text, plan_text
+from orchestrate.reports.tables import counted, duration
+from orchestrate.run.execute import Choice, Execution
+from orchestrate.run.interruption import Interruption, heeding_signals
+from orchestrate.run.journal import all_runs, durations, unfinished
+from orchestrate.run.lease_keeper import kept_lease, new_lease, this_host, this_person
+from orchestrate.run.observe import Seen, open_session
+from orchestrate.run.session import Session
+
+_LOCK_POLL_SECONDS: Final = 0.25
+_EXITS: Final = {
+    "succeeded": ExitStatus.DONE,
+    "failed": ExitStatus.FAILED,
+    "stopped": ExitStatus.STOPPED,
+    "in-doubt": ExitStatus.IN_DOUBT,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A plan together with what it was made from."""
+
+    plan: Plan
+    chain: Chain
+    observation: Observation
+    first_use: bool
+
+
+def prepare(
+    bench: Workbench,
+    environment: Environment,
+    seen: Seen,
+    *,
+    direction: Direction,
+    to: str,
+    others: tuple[Observation, ...] = (),
+) -> Prepared:
+    """Make the plan for an observed target, all gates looked at.
+
+    Raises `identity-changed`, `same-database` and what `make_plan` raises.
+    """
+    observation, chain = looked_at(seen)
+    verdict = check_identity(bench, observation, others)
+    project = bench.spec.project_of(environment)
+    now = bench.clock.now()
+    plan = make_plan(
+        Wish(
+            environment=environment.name,
+            direction=direction,
+            to=to,
+            transactions=project.transactions,
+            spec_digest=bench.spec.spec_digest(environment),
+        ),
+        observation,
+        chain,
+        server_undoes_ddl=seen.access.dialect.transactional_ddl,
+        gates=(_identity_gate(verdict),),
+        durations=durations(bench.state),
+        plan_id=bench.identifier("plan", now),
+        now=now,
+        tool_version=__version__,
+    )
+    return Prepared(
+        plan=plan, chain=chain, observation=observation, first_use=verdict.kind == "first-use"
+    )
+
+
+def looked_at(seen: Seen) -> tuple[Observation, Chain]:
+    """Return what was seen; raises why it could not be."""
+    if seen.error is not None:
+        raise seen.error
+    if not isinstance(seen.sight, Observation) or seen.graph is None:
+        raise OrchestrateError("unreachable", "The target could not be observed")
+    return seen.sight, Chain(seen.graph)
+
+
+def check_identity(
+    bench: Workbench, observation: Observation, others: tuple[Observation, ...] = ()
+) -> IdentityVerdict:
+    """Return whether this database is the environment's own, recording it at its first use.
+
+    Raises `identity-changed` or `same-database`.
+    """
+    verdict = identify(observation, bench.state.identities(), others)
+    name = observation.environment
+    if verdict.kind == "changed":
+        raise OrchestrateError(
+            "identity-changed",
+            f"This is not the database known as {name}: {verdict.detail}",
+            where=name,
+            hint=f"If the database was replaced on purpose, say `orchestrate trust {name}`; "
+            "else look where the URL leads",
+        )
+    if verdict.kind == "same-database":
+        raise OrchestrateError(
+            "same-database",
+            f"Two environments lead to one database: {verdict.detail}",
+            where=name,
+            hint="Give each environment a URL of its own; if one of them moved, `orchestrate "
+            "trust ENV` records where it is now",
+        )
+    if verdict.kind == "first-use":
+        record_identity(bench, observation, kind="identity.recorded")
+    return verdict
+
+
+def record_identity(bench: Workbench, observation: Observation, *, kind: EventKind) -> None:
+    """Record which database an environment is, in the journal as well."""
+    now = bench.clock.now()
+    bench.state.record_identity(
+        RecordedIdentity(
+            environment=observation.environment,
+            target=observation.target,
+            identity=observation.identity,
+            version_table=observation.version_table,
+            recorded_at=now,
+        ),
+        replace=kind == "identity.trusted",
+        event=NewEvent(
+            kind=kind,
+            at=now,
+            run=None,
+            step=None,
+            data={
+                "environment": observation.environment,
+                "target": observation.target,
+                "identity": observation.identity,
+                "by": this_person(),
+            },
+        ),
+    )
+
+
+def _identity_gate(verdict: IdentityVerdict) -> Gate:
+    known = {
+        "known": "the database recorded for it",
+        "first-use": "seen for the first time, recorded now",
+    }
+    return Gate(kind="identity", state="open", detail=known[verdict.kind])
+
+
+def refuse_unfinished(bench: Workbench, observation: Observation) -> None:
+    """Raise `run-unfinished` when an earlier run of the target has not ended."""
+    run = unfinished(
+        all_runs(bench.state),
+        environment=observation.environment,
+        target_key=observation.target_key,
+    )
+    if run is None:
+        return
+    doubt = run.status == "in-doubt"
+    hint = (
+        f"`orchestrate resume {run.id} --retry` or `--mark-applied` decides, "
+        if doubt
+        else f"`orchestrate resume {run.id}` goes on, "
+    )
+    raise OrchestrateError(
+        "run-unfinished",
+        f"Run {run.id} of {run.environment} is {'in doubt' if doubt else 'unfinished'}; "
+        "nothing new is begun on top of it",
+        where=observation.environment,
+        hint=hint + f"`orchestrate show {run.id}` tells how far it came, "
+        f"`orchestrate abort {run.id}` ends it",
+    )
+
+
+def confirm(bench: Workbench, plan: Plan, *, yes: bool) -> None:
+    """Ask for the environment's name. Raises `no-input` or `not-confirmed`."""
+    if yes:
+        return
+    if not bench.invocation.may_ask:
+        raise OrchestrateError(
+            "no-input",
+            f"Applying to {plan.environment} has to be confirmed and nobody can be asked",
+            hint="Say `--yes` where a machine decides",
+        )
+    typed = click.prompt(
+        f"Type {click.style(plan.environment, bold=True)} to carry it out",
+        default="",
+        show_default=False,
+        err=True,
+    )
+    if typed.strip() != plan.environment:
+        raise OrchestrateError(
+            "not-confirmed",
+            "That is not the environment's name; nothing was done",
+        )
+
+
+def carry_out(
+    bench: Workbench,
+    plan: Plan,
+    session: Session,
+    chain: Chain,
+    *,
+    run: RunState | None,
+    lock_retries: int,
+    choice: Choice | None = None,
+) -> int:
+    """Carry a plan out, or go on with a run of it, under the lease; return the exit status.
+
+    Raises `lease-held`, `stale-plan`, `identity-changed`, `state-unavailable`.
+    """
+    observation = session.observation
+    if observation is None:
+        raise AssertionError
+    name = run.id if run else bench.identifier("run", bench.clock.now())
+    wanted = new_lease(
+        environment=plan.environment,
+        target=observation.target,
+        target_key=observation.target_key,
+        run=name,
+        clock=bench.clock,
+        token=secrets.token_hex(6),
+    )
+    with kept_lease(bench.state, wanted, bench.clock) as lease:
+        _await_lock(bench, session, observation, patience=60.0 if run else 5.0)
+        observation = session.observe()
+        if run is None:
+            refuse_stale(bench, plan, observation, chain)
+        _journal_start(bench, plan, name, observation, resumed=run is not None)
+        interruption = Interruption()
+        progress = progress_for(bench.invocation, plan)
+        interruption.on_first = lambda: bench.invocation.say(
+            "\nStopping before the next revision; press Ctrl-C again to end the running one"
+        )
+        began = time.monotonic()
+        sessions = [session]
+        execution = Execution(
+            plan=plan,
+            run=name,
+            records=dict(run.steps) if run else {},
+            chain=chain,
+            state=bench.state,
+            lease=lease,
+            open_session=lambda: _reopened(bench, session, sessions),
+            view=progress.show,
+            clock=bench.clock,
+            interruption=interruption,
+            lock_retries=lock_retries,
+            choice=choice,
+        )
+        interruption.on_second = lambda: sessions[-1].kill()
+        try:
+            with heeding_signals(interruption):
+                outcome = execution.carry_out(session)
+        finally:
+            progress.close()
+            for one in sessions:
+                one.kill()
+    return _tell(bench, plan, name, outcome, seconds=time.monotonic() - began)
+
+
+def _reopened(bench: Workbench, session: Session, sessions: list[Session]) -> Session:
+    """Start another agent for the same target, under the target's own lock again."""
+    fresh = open_session(session.access)
+    sessions.append(fresh)
+    observation = fresh.observe()
+    _await_lock(bench, fresh, observation, patience=60.0)
+    return fresh
+
+
+def _await_lock(
+    bench: Workbench, session: Session, observation: Observation, *, patience: float
+) -> None:
+    """Take the target's own lock, waiting a little for an agent that finishes its revision."""
+    waited = 0.0
+    while not session.lock(observation.target_key):
+        if waited == 0.0:
+            bench.invocation.say(
+                f"{observation.environment}: another agent is at work on this database; "
+                f"waiting up to {duration(patience)} for it to end"
+            )
+        if waited >= patience:
+            raise OrchestrateError(
+                "lease-held",
+                f"Another run is at work on the database of {observation.environment}: "
+                "its lock is taken",
+                where=observation.environment,
+                hint="It may be a run with another state store, or the agent of a killed run that "
+                "still finishes its revision; try again when it is done",
+            )
+        bench.clock.sleep(_LOCK_POLL_SECONDS)
+        waited += _LOCK_POLL_SECONDS
+
+
+def refuse_stale(bench: Workbench, plan: Plan, observation: Observation, chain: Chain) -> None:
+    environment = bench.environment(plan.environment)
+    found = moved(plan, observation, chain, spec_digest=bench.spec.spec_digest(environment))
+    if found:
+        raise OrchestrateError(
+            "stale-plan",
+            f"The plan {plan.id} is stale: {'; '.join(found)}",
+            where=plan.environment,
+            hint=f"Look again: `orchestrate plan {plan.environment}`",
+        )
+
+
+def _journal_start(
+    bench: Workbench, plan: Plan, run: str, observation: Observation, *, resumed: bool
+) -> None:
+    bench.state.save_plan(plan.id, plan.digest, plan_file_text(plan))
+    import os  # noqa: PLC0415
+
+    kind: EventKind = "run.resumed" if resumed else "run.started"
+    data: dict[str, object] = {
+        "by": this_person(),
+        "host": this_host(),
+        "pid": os.getpid(),
+        "environment": plan.environment,
+        "plan": plan.id,
+        "plan_digest": plan.digest,
+        "direction": plan.direction,
+        "steps": len(plan.steps),
+        "target_keys": [observation.target_key],
+        "heads": list(observation.heads),
+        "tool_version": __version__,
+    }
+    now = bench.clock.now()
+    bench.state.append([NewEvent(kind=kind, at=now, run=run, step=None, data=data)])
+    if bench.invocation.format == "json":
+        progress_for(bench.invocation, plan).show(
+            {
+                "event": kind,
+                "at": now.isoformat(),
+                "run": run,
+                "environment": plan.environment,
+                "plan": plan.id,
+                "steps": len(plan.steps),
+            }
+        )
+
+
+def _tell(bench: Workbench, plan: Plan, run: str, outcome: Outcome, *, seconds: float) -> int:
+    status = _EXITS[outcome.status]
+    if outcome.code == "interrupted":
+        status = ExitStatus.INTERRUPTED
+    if bench.invocation.format == "json":
+        finish_event(bench, plan, run=run, outcome=outcome)
+    if outcome.status == "succeeded":
+        if bench.invocation.format != "json":
+            bench.invocation.data(
+                f"{click.style(plan.environment, bold=True)} is at "
+                f"{words(plan.steps[-1].to_heads)}: {counted(len(plan.steps), 'step')} in "
+                f"{duration(seconds)} ({run})"
+            )
+        if outcome.message:
+            bench.invocation.say(f"warning: {outcome.message}")
+    else:
+        bench.invocation.say(outcome_text(plan, run, outcome))
+    return int(status)
+
+
+def finish_event(bench: Workbench, plan: Plan, *, run: str | None, outcome: Outcome) -> None:
+    """Print the last event of a run as JSON."""
+    value: dict[str, Any] = {
+        "event": "run.finished",
+        "at": bench.clock.now().isoformat(),
+        "run": run,
+        "environment": plan.environment,
+        "status": outcome.status,
+        "code": outcome.code,
+        "message": outcome.message,
+        "step": outcome.step,
+        "differences": [
+            {
+                "object": one.object,
+                "name": one.name,
+                "change": one.change,
+                "expected": one.expected,
+                "actual": one.actual,
+            }
+            for one in outcome.differences
+        ],
+    }
+    progress_for(bench.invocation, plan).show(value)
+
+
+@contextmanager
+def blocked_event(bench: Workbench, environment: str) -> Iterator[None]:
+    """Have a closed gate end the JSON stream as well, before its error is raised on."""
+    try:
+        yield
+    except OrchestrateError as error:
+        if bench.invocation.format == "json":
+            import json  # noqa: PLC0415
+
+            click.echo(
+                bench.invocation.redacted(
+                    json.dumps(
+                        {
+                            "event": "run.finished",
+                            "at": bench.clock.now().isoformat(),
+                            "run": None,
+                            "environment": environment,
+                            "status": "blocked",
+                            "code": error.code,
+                            "message": error.message,
+                        },
+                        ensure_ascii=False,
+                    )
+                )
+            )
+        raise
+
+
+def show_plan(bench: Workbench, plan: Plan) -> None:
+    """Print the plan that is about to be confirmed."""
+    if bench.invocation.format != "json":
+        bench.invocation.data(plan_text(plan))
+        bench.invocation.data("")

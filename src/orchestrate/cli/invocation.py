@@ -1,0 +1,163 @@
+"""What was said on the command line beside the command itself, and how output leaves.
+
+Global options are taken before and after the command's name; both places write into one
+`Invocation`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from orchestrate.errors import OrchestrateError
+
+Format = Literal["text", "json", "markdown"]
+
+
+class Invocation:
+    """One call of the program: its global options, and the secrets it must never print."""
+
+    def __init__(self) -> None:
+        self.spec: Path | None = None
+        self.format: Format = "text"
+        self.no_input = False
+        self.debug = False
+        self.verbosity = 0
+        self._redactions: list[Callable[[str], str]] = []
+
+    def guard(self, redact: Callable[[str], str]) -> None:
+        """Have everything that leaves from now on go through `redact` as well."""
+        self._redactions.append(redact)
+
+    def redacted(self, text: str) -> str:
+        """Return the text without any secret that this call has met."""
+        for redact in self._redactions:
+            text = redact(text)
+        return text
+
+    def data(self, text: str) -> None:
+        """Print what was asked for, on standard output."""
+        click.echo(self.redacted(text))
+
+    def json(self, value: object) -> None:
+        """Print a value as JSON on standard output."""
+        self.data(json.dumps(value, indent=2, ensure_ascii=False))
+
+    def say(self, text: str) -> None:
+        """Tell a person something beside the data, on standard error; `-q` leaves it out."""
+        if self.verbosity >= 0:
+            click.echo(self.redacted(text), err=True)
+
+    @property
+    def may_ask(self) -> bool:
+        """Return whether there is a person to ask."""
+        return not self.no_input and sys.stdin.isatty()
+
+
+def _note(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    def callback(ctx: click.Context, _parameter: click.Parameter, value: Any) -> Any:
+        invocation = ctx.ensure_object(Invocation)
+        if value is None or value is False or value == 0:
+            return value
+        if name == "verbosity":
+            invocation.verbosity += value
+        elif name == "quiet":
+            invocation.verbosity -= value
+        else:
+            setattr(invocation, name, value)
+        return value
+
+    return callback
+
+
+def global_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that every command takes, before or after its name."""
+    options = [
+        click.option(
+            "--spec",
+            type=click.Path(path_type=Path),
+            help="The spec; else `migrations.yaml` here or in a folder above.",
+            callback=_note("spec"),
+            expose_value=False,
+        ),
+        click.option(
+            "--format",
+            "format_",
+            type=click.Choice(["text", "json", "markdown"]),
+            help="How data is printed.",
+            callback=_note("format"),
+            expose_value=False,
+        ),
+        click.option(
+            "--no-input",
+            is_flag=True,
+            help="Never ask; fail where an answer is needed.",
+            callback=_note("no_input"),
+            expose_value=False,
+        ),
+        click.option(
+            "--debug",
+            is_flag=True,
+            help="Write tracebacks to a file that is named.",
+            callback=_note("debug"),
+            expose_value=False,
+        ),
+        click.option(
+            "-v",
+            "--verbose",
+            count=True,
+            help="Say more.",
+            callback=_note("verbosity"),
+            expose_value=False,
+        ),
+        click.option(
+            "-q",
+            "--quiet",
+            count=True,
+            help="Say less.",
+            callback=_note("quiet"),
+            expose_value=False,
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def environment_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ENV as an argument or as `--env ENV`; the function gets `environment`."""
+    command = click.argument("environment", required=False, metavar="ENV")(command)
+    return click.option("--env", "environment_option", metavar="ENV", help="The same as ENV.")(
+        command
+    )
+
+
+def environments_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add any number of ENV, as arguments or as `--env ENV`; the function gets `environments`."""
+    command = click.argument("environments", nargs=-1, metavar="[ENV]...")(command)
+    return click.option(
+        "--env", "environment_options", multiple=True, metavar="ENV", help="The same as ENV."
+    )(command)
+
+
+def one_environment(argument: str | None, option: str | None) -> str:
+    """Return the environment that was named, once; there is no default one."""
+    if argument and option and argument != option:
+        raise OrchestrateError(
+            "usage",
+            f"Two environments were named: `{argument}` and `{option}`",
+            hint="Give one of them",
+        )
+    name = argument or option
+    if not name:
+        raise OrchestrateError(
+            "usage",
+            "No environment was named, and there is no default one",
+            hint="`orchestrate status` lists them",
+        )
+    return name

@@ -1,0 +1,186 @@
+"""The command line's door: which command, and how every error becomes text and an exit status.
+
+Commands are imported when they are called, so that `orchestrate validate` does not pay for what
+`apply` needs. This is the only place that catches everything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+import tempfile
+import traceback
+from typing import Any, Final
+
+import click
+
+from orchestrate import __version__
+from orchestrate.cli.invocation import Invocation, global_options
+from orchestrate.domain.findings import Finding
+from orchestrate.errors import ExitStatus, OrchestrateError
+
+COMMANDS: Final = {
+    "validate": ("orchestrate.cli.spec", "validate", "Check the spec and reach nothing"),
+    "schema": ("orchestrate.cli.spec", "schema", "Print the JSON Schema of the spec"),
+    "status": ("orchestrate.cli.status", "status", "Show where every environment stands"),
+    "plan": ("orchestrate.cli.plan", "plan", "Show what would be done, and why"),
+    "apply": ("orchestrate.cli.apply", "apply", "Plan and carry out, or carry out a saved plan"),
+    "resume": ("orchestrate.cli.resume", "resume", "Go on with an unfinished run"),
+    "abort": ("orchestrate.cli.resume", "abort", "End an unfinished run, its state explained"),
+    "history": ("orchestrate.cli.history", "history", "List runs, or verify the journal"),
+    "show": ("orchestrate.cli.history", "show", "Show one run with all its steps"),
+    "trust": ("orchestrate.cli.trust", "trust", "Accept a database as an environment's own"),
+    "unlock": ("orchestrate.cli.trust", "unlock", "Break a stuck lease"),
+}
+
+
+class _Commands(click.Group):
+    """A group whose commands are imported on call."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, name, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            raise click.UsageError(f"{error.message}{_nearest(args[0])}", ctx) from error
+
+
+def _nearest(word: str) -> str:
+    import difflib  # noqa: PLC0415  (only a mistake pays for it)
+
+    close = difflib.get_close_matches(word, COMMANDS, n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="orchestrate")
+@global_options
+def cli() -> None:
+    """Migrations for every environment, declared once.
+
+    ENV is a name or an alias of an environment in the spec; there is no default one.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with the status of design section 4."""
+    given = sys.argv[1:] if arguments is None else arguments
+    invocation = Invocation()
+    try:
+        status = cli.main(
+            args=given, prog_name="orchestrate", standalone_mode=False, obj=invocation
+        )
+        _leave(int(status or 0))
+    except click.exceptions.Exit as ended:
+        _leave(ended.exit_code)
+    except click.Abort:
+        click.echo("Interrupted; nothing was changed", err=True)
+        _leave(ExitStatus.INTERRUPTED)
+    except KeyboardInterrupt:
+        click.echo("Interrupted; nothing was changed", err=True)
+        _leave(ExitStatus.INTERRUPTED)
+    except click.ClickException as error:
+        usage = OrchestrateError(
+            "usage", error.format_message().rstrip("."), hint=_usage_hint(error)
+        )
+        _report(usage, invocation)
+        _leave(ExitStatus.USAGE)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`); that is no failure of ours.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave(ExitStatus.FAILED)
+    except OrchestrateError as error:
+        _report(error, invocation)
+        _leave(error.exit_status)
+    except Exception as error:  # noqa: BLE001  (the last door: a defect of ours)
+        _report(_defect(error, invocation), invocation)
+        _leave(ExitStatus.FAILED)
+
+
+def _leave(status: int) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    sys.exit(status)
+
+
+def _usage_hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "orchestrate"
+    return f"`{path} --help` shows what it takes"
+
+
+def _defect(error: Exception, invocation: Invocation) -> OrchestrateError:
+    """Return a defect in words; with `--debug` its traceback goes to a file that is named."""
+    hint = "Run it again with `--debug` for a traceback in a file, and report it"
+    if invocation.debug:
+        handle, name = tempfile.mkstemp(prefix="orchestrate-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(invocation.redacted("".join(traceback.format_exception(error))))
+        hint = f"The traceback is in {name}"
+    text = invocation.redacted(str(error)).splitlines() or [""]
+    return OrchestrateError(
+        "internal", f"A defect of orchestrate: {type(error).__name__}: {text[0]}", hint=hint
+    )
+
+
+def _report(error: OrchestrateError, invocation: Invocation) -> None:
+    if invocation.format == "json":
+        click.echo(invocation.redacted(json.dumps(_as_json(error), ensure_ascii=False)), err=True)
+        return
+    head = click.style(f"error[{error.code}]", fg="red", bold=True)
+    where = f"{error.where}: " if error.where else ""
+    lines = [f"{head}: {where}{error.message}"]
+    lines += [_finding_line(one) for one in error.findings if isinstance(one, Finding)]
+    if error.hint:
+        lines += ["", f"{click.style('hint', fg='cyan', bold=True)}: {error.hint}"]
+    click.echo(invocation.redacted("\n".join(lines)), err=True)
+
+
+def _finding_line(finding: Finding) -> str:
+    where = f"{finding.where}: " if finding.where else ""
+    hint = f" ({finding.hint})" if finding.hint else ""
+    return f"  {where}{finding.message}{hint} [{finding.code}]"
+
+
+def _as_json(error: OrchestrateError) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "where": error.where,
+    }
+    found = [one for one in error.findings if isinstance(one, Finding)]
+    if found:
+        value["findings"] = [
+            {
+                "code": one.code,
+                "severity": one.severity,
+                "message": one.message,
+                "hint": one.hint,
+                "where": one.where,
+            }
+            for one in found
+        ]
+    return {"error": value}

@@ -1,0 +1,53 @@
+"""`orchestrate resume` and `abort`: what becomes of an unfinished run."""
+
+from __future__ import annotations
+
+import click
+
+from orchestrate.cli.invocation import Invocation, global_options
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.option("--env", "environment", metavar="ENV", help="The unfinished run of this environment.")
+@click.option(
+    "--retry",
+    "choice",
+    flag_value="retry",
+    help="In doubt: what is there of the step was undone by hand; run it again.",
+)
+@click.option(
+    "--mark-applied",
+    "choice",
+    flag_value="mark-applied",
+    help="In doubt: the rest of the step was done by hand; count it as done.",
+)
+@global_options
+@click.pass_obj
+def resume(
+    invocation: Invocation, *, run: str | None, environment: str | None, choice: str | None
+) -> int:
+    """Go on with an unfinished run: the only one, RUN, or that of ENV.
+
+    Journal and database together decide what is left. A step that may be half applied is never
+    guessed at: it ends with exit status 7 and the choices.
+    """
+    from orchestrate.cli.resuming import resume_run  # noqa: PLC0415  (`--help` is quick)
+    from orchestrate.cli.workbench import Workbench  # noqa: PLC0415
+
+    return resume_run(Workbench(invocation), run=run, environment=environment, choice=choice)
+
+
+@click.command()
+@click.argument("run")
+@global_options
+@click.pass_obj
+def abort(invocation: Invocation, *, run: str) -> int:
+    """End an unfinished RUN as it is, and say what it leaves behind.
+
+    The database is not touched.
+    """
+    from orchestrate.cli.resuming import abort_run  # noqa: PLC0415  (`--help` is quick)
+    from orchestrate.cli.workbench import Workbench  # noqa: PLC0415
+
+    return abort_run(Workbench(invocation), run=run)

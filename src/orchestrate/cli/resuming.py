@@ -1,0 +1,182 @@
+"""Going on with a run, or ending it: which run, and whether its world is still there."""
+
+from __future__ import annotations
+
+import secrets
+from typing import cast
+
+from orchestrate.cli.carrying import blocked_event, carry_out, check_identity, looked_at
+from orchestrate.cli.workbench import Workbench
+from orchestrate.domain.events import NewEvent
+from orchestrate.domain.observation import Observation
+from orchestrate.domain.plan import Plan
+from orchestrate.errors import OrchestrateError
+from orchestrate.planning.run_state import RunState
+from orchestrate.planning.staleness import words
+from orchestrate.reports.tables import counted
+from orchestrate.run.execute import Choice
+from orchestrate.run.journal import all_runs, run_with_steps
+from orchestrate.run.lease_keeper import kept_lease, new_lease, this_person
+from orchestrate.run.observe import observe_one
+from orchestrate.stores.plan_files import plan_from_text
+
+
+def resume_run(
+    bench: Workbench, *, run: str | None, environment: str | None, choice: str | None
+) -> int:
+    """Go on with a run; return the exit status."""
+    chosen = _choose(bench, run=run, environment=environment)
+    if chosen is None:
+        if bench.invocation.format == "json":
+            bench.invocation.json(
+                {
+                    "event": "run.finished",
+                    "at": bench.clock.now().isoformat(),
+                    "run": None,
+                    "status": "succeeded",
+                    "message": "nothing is unfinished",
+                }
+            )
+        else:
+            bench.invocation.data("Nothing is unfinished")
+        return 0
+    with blocked_event(bench, chosen.environment):
+        plan = _plan_of(bench, chosen)
+        declared = bench.environment(plan.environment)
+        bench.refuse_unenforced(declared)
+        seen = observe_one(bench.access(declared), bench.graphs)
+        observation, chain = looked_at(seen)
+        if seen.session is None:
+            raise AssertionError
+        with seen.session as session:
+            check_identity(bench, observation)
+            _refuse_other_database(plan, observation, chosen)
+            full = run_with_steps(bench.state, chosen.id) or chosen
+            bench.invocation.say(
+                f"Resuming {full.id} of {full.environment}: {full.done} of "
+                f"{counted(full.total_steps, 'step')} recorded as done"
+            )
+            return carry_out(
+                bench,
+                plan,
+                session,
+                chain,
+                run=full,
+                lock_retries=declared.lock_retries,
+                choice=cast("Choice | None", choice),
+            )
+
+
+def _choose(bench: Workbench, *, run: str | None, environment: str | None) -> RunState | None:
+    runs = all_runs(bench.state)
+    if run is not None:
+        return _named(bench, runs, run)
+    name = bench.environment(environment).name if environment else None
+    waiting = [one for one in runs if one.unfinished and name in {None, one.environment}]
+    if not waiting:
+        # A clean failure blocks nothing, and going on with it is what `resume` is typed for.
+        latest = {one.environment: one for one in runs}
+        waiting = [
+            one
+            for one in latest.values()
+            if one.status == "failed" and name in {None, one.environment}
+        ]
+    if len(waiting) > 1:
+        names = ", ".join(f"{one.id} ({one.environment}, {one.status})" for one in waiting)
+        raise OrchestrateError(
+            "usage",
+            f"Several runs are unfinished: {names}",
+            hint="Name one: `orchestrate resume RUN`, or its environment: `--env ENV`",
+        )
+    return waiting[0] if waiting else None
+
+
+def _named(bench: Workbench, runs: list[RunState], run: str) -> RunState | None:
+    for one in runs:
+        if one.id == run:
+            if one.resumable:
+                return one
+            bench.invocation.say(f"{one.id} has ended already: {one.status}")
+            return None
+    raise OrchestrateError(
+        "unknown-run",
+        f"The journal has no run `{run}`",
+        hint="`orchestrate history` lists them",
+    )
+
+
+def _plan_of(bench: Workbench, run: RunState) -> Plan:
+    text = bench.state.load_plan(run.plan_id)
+    return plan_from_text(text, where=f"plan {run.plan_id} in the state store")
+
+
+def _refuse_other_database(plan: Plan, observation: Observation, run: RunState) -> None:
+    basis = plan.basis[0]
+    if basis.identity != observation.identity:
+        raise OrchestrateError(
+            "identity-changed",
+            f"Run {run.id} was begun on {basis.identity} and {plan.environment} is now "
+            f"{observation.identity}",
+            where=plan.environment,
+            hint=f"`orchestrate abort {run.id}` ends the run; a new plan is made for the "
+            "database that is there now",
+        )
+
+
+def abort_run(bench: Workbench, *, run: str) -> int:
+    """End an unfinished run as it is; return the exit status."""
+    chosen = next((one for one in all_runs(bench.state) if one.id == run), None)
+    if chosen is None:
+        raise OrchestrateError(
+            "unknown-run",
+            f"The journal has no run `{run}`",
+            hint="`orchestrate history` lists them",
+        )
+    if not chosen.unfinished:
+        bench.invocation.data(f"{chosen.id} has ended already: {chosen.status}")
+        return 0
+    full = run_with_steps(bench.state, run) or chosen
+    wanted = new_lease(
+        environment=chosen.environment,
+        target=chosen.environment,
+        target_key=chosen.target_keys[0],
+        run=run,
+        clock=bench.clock,
+        token=secrets.token_hex(6),
+    )
+    # Under the lease: a run that is alive somewhere is not ended behind its back.
+    with kept_lease(bench.state, wanted, bench.clock):
+        message = _explain(bench, full)
+        bench.state.append(
+            [
+                NewEvent(
+                    kind="run.aborted",
+                    at=bench.clock.now(),
+                    run=run,
+                    step=None,
+                    data={"by": this_person(), "message": message},
+                )
+            ]
+        )
+    if bench.invocation.format == "json":
+        bench.invocation.json({"run": run, "status": "aborted", "message": message})
+    else:
+        bench.invocation.data(f"Aborted {run}: {message}")
+    return 0
+
+
+def _explain(bench: Workbench, run: RunState) -> str:
+    """Return in one sentence what the run leaves, from the journal and, if it answers, the target."""
+    told = f"{run.done} of {counted(run.total_steps, 'step')} done"
+    begun = [step.id for step in run.steps.values() if step.status in {"started", "failed"}]
+    if begun:
+        told += f", {begun[-1]} begun and not recorded as finished"
+    try:
+        environment = bench.environment(run.environment)
+        seen = observe_one(bench.access(environment), bench.graphs)
+    except OrchestrateError as error:
+        return f"{told}; the database could not be read ({error.message})"
+    if seen.session is not None:
+        seen.session.agent.close()
+    heads = seen.sight.heads if isinstance(seen.sight, Observation) else ()
+    return f"{told}; the database is at {words(heads)}"

@@ -1,0 +1,116 @@
+"""`orchestrate status`: where every environment stands, in one table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrate.cli.invocation import Invocation, environments_argument, global_options
+from orchestrate.domain.leases import Lease
+from orchestrate.domain.observation import Observation, Unreachable
+from orchestrate.domain.spec import Environment
+from orchestrate.errors import OrchestrateError
+
+if TYPE_CHECKING:
+    from orchestrate.cli.workbench import Workbench
+    from orchestrate.planning.run_state import RunState
+    from orchestrate.reports.standings import StatusRow
+    from orchestrate.run.observe import Seen
+
+
+@click.command()
+@environments_argument
+@global_options
+@click.pass_obj
+def status(
+    invocation: Invocation, *, environments: tuple[str, ...], environment_options: tuple[str, ...]
+) -> int:
+    """Show where every environment stands, or those named; all are looked at at the same time.
+
+    Nothing is written to any database.
+    """
+    from orchestrate.cli.looking import look  # noqa: PLC0415  (`--help` is quick)
+    from orchestrate.cli.workbench import Workbench  # noqa: PLC0415
+    from orchestrate.reports.standings import status_json, status_text  # noqa: PLC0415
+
+    bench = Workbench(invocation)
+    chosen = bench.chosen((*environments, *environment_options))
+    seen = look(bench, chosen)
+    rows = _rows(bench, chosen, seen)
+    if invocation.format == "json":
+        invocation.json(status_json(rows))
+    else:
+        invocation.data(status_text(rows, now=bench.clock.now()))
+    return 0
+
+
+def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) -> list[StatusRow]:
+    from orchestrate.planning.chain import Chain  # noqa: PLC0415
+    from orchestrate.planning.standing import judge  # noqa: PLC0415
+    from orchestrate.reports.standings import StatusRow  # noqa: PLC0415
+    from orchestrate.run.journal import all_runs  # noqa: PLC0415
+
+    runs = all_runs(bench.state)
+    leases = bench.state.leases()
+    chains: dict[str, Chain] = {}
+    rows = []
+    for environment in chosen:
+        one = seen[environment.name]
+        sight, chain = one.sight, None
+        if one.graph is not None:
+            chain = chains.setdefault(one.graph.digest, Chain(one.graph))
+        mine = [run for run in runs if run.environment == environment.name]
+        rows.append(
+            StatusRow(
+                environment=environment.name,
+                target=sight.target,
+                sight=sight,
+                standing=judge(sight, chain, to=environment.to),
+                heads=chain.heads if chain else (),
+                last_run=mine[-1] if mine else None,
+                remarks=tuple(_remarks(bench, environment, one, mine, leases, seen)),
+            )
+        )
+    return rows
+
+
+def _remarks(  # noqa: PLR0917  (private, called once)
+    bench: Workbench,
+    environment: Environment,
+    one: Seen,
+    runs: list[RunState],
+    leases: tuple[Lease, ...],
+    seen: dict[str, Seen],
+) -> list[str]:
+    from orchestrate.cli.carrying import check_identity  # noqa: PLC0415
+    from orchestrate.planning.spec_checks import not_enforced  # noqa: PLC0415
+
+    found = []
+    sight = one.sight
+    if isinstance(sight, Unreachable):
+        found.append(f"{sight.message}" + (f" ({sight.hint})" if sight.hint else ""))
+    if isinstance(sight, Observation):
+        others = tuple(
+            other.sight for other in seen.values() if isinstance(other.sight, Observation)
+        )
+        try:
+            check_identity(bench, sight, others)
+        except OrchestrateError as error:
+            found.append(f"{error.message} [{error.code}]")
+    found += [
+        f"run {run.id} is {'in doubt' if run.status == 'in-doubt' else 'unfinished'}: "
+        f"`orchestrate resume {run.id}`"
+        for run in runs
+        if run.unfinished and run.id not in {lease.run for lease in leases}
+    ]
+    found += [
+        f"run {lease.run} of {lease.holder} is at work (lease {lease.id}, "
+        f"step {lease.step or 'none yet'})"
+        for lease in leases
+        if lease.environment == environment.name
+    ]
+    protections = ", ".join(finding.message for finding in not_enforced(bench.spec, environment))
+    if protections:
+        found.append(f"cannot be planned or applied yet: {protections} [not-enforced-yet]")
+    return found

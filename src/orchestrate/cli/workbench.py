@@ -1,0 +1,118 @@
+"""Wiring: from the spec and the command line to the things that work.
+
+Heavy libraries are imported inside the methods that need them, after the agents were started: the
+agents' own imports and ours then run side by side, which is most of what `plan` takes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import secrets
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from orchestrate.adapters.redaction import Redactor
+from orchestrate.adapters.templates import injection, runner_command, shareable
+from orchestrate.adapters.url_sources import DatabaseUrl, resolve_state_url, resolve_url
+from orchestrate.cli.invocation import Invocation
+from orchestrate.clock import Clock, SystemClock
+from orchestrate.dialects.registry import dialect_for
+from orchestrate.domain.spec import Environment
+from orchestrate.errors import OrchestrateError
+from orchestrate.planning.spec_checks import not_enforced
+from orchestrate.run.session import Access
+from orchestrate.stores.graph_cache import GraphCache
+from orchestrate.stores.spec_files import LoadedSpec, load_spec
+
+if TYPE_CHECKING:
+    from orchestrate.stores.state import StateStore
+
+LOCAL_FOLDER: Final = ".orchestrate"
+
+
+class Workbench:
+    """The spec that is worked with, and what hangs on it."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        self.invocation = invocation
+        self.clock: Clock = SystemClock()
+        self.redactor = Redactor()
+        invocation.guard(self.redactor.redact)
+        self.spec: LoadedSpec = load_spec(invocation.spec, start=Path.cwd())
+
+    @cached_property
+    def state(self) -> StateStore:
+        """Return the state store, opened at its first use. Raises `state-unavailable`."""
+        from orchestrate.stores.state import open_state  # noqa: PLC0415  (see the module)
+
+        url = resolve_state_url(self.spec)
+        self._learn(url)
+        return open_state(url.secret, safe_url=url.safe)
+
+    @cached_property
+    def graphs(self) -> GraphCache:
+        """Return the cache of graphs."""
+        return GraphCache(self.spec.folder / LOCAL_FOLDER / "cache")
+
+    def environment(self, name: str) -> Environment:
+        """Return the environment of that name or alias; raises `unknown-environment`."""
+        return self.spec.environment(name)
+
+    def refuse_unenforced(self, environment: Environment) -> None:
+        """Raise `not-enforced-yet` when the environment declares a protection we cannot keep."""
+        found = not_enforced(self.spec, environment)
+        if found:
+            raise OrchestrateError(
+                "not-enforced-yet",
+                f"{environment.name} declares protection that this version does not enforce",
+                hint="Nothing was done. Keep the protection by hand and take the key out of the "
+                "spec, or wait for the version that enforces it",
+                where=environment.name,
+                findings=found,
+            )
+
+    def access(self, environment: Environment) -> Access:
+        """Return how the environment's database is reached. Raises `url-unavailable`."""
+        url = resolve_url(self.spec, environment)
+        self._learn(url)
+        project = self.spec.project_of(environment)
+        message = injection(self.spec, environment, url, target_name=environment.name)
+        return Access(
+            environment=environment.name,
+            target=environment.name,
+            dialect=dialect_for(url.backend),
+            command=tuple(runner_command(self.spec, environment)),
+            folder=str(self.spec.folder),
+            project=message,
+            url=url.secret,
+            shareable=shareable(self.spec, environment),
+            lock_timeout=environment.lock_timeout,
+            statement_timeout=environment.statement_timeout,
+            agent_timeout=project.agent_timeout,
+            step_timeout=project.step_timeout,
+        )
+
+    def chosen(self, names: Sequence[str]) -> list[Environment]:
+        """Return the environments of these names, each once; all of them where none is named."""
+        found = [self.environment(name) for name in names] or list(self.spec.environments)
+        return list({one.name: one for one in found}.values())
+
+    def load_libraries(self) -> None:
+        """Import what planning and the state store need; an agent is starting meanwhile."""
+        importlib.import_module("orchestrate.planning.chain")
+        importlib.import_module("orchestrate.stores.state")
+
+    def load_libraries_meanwhile(self) -> None:
+        """Do the same in a thread, while this one waits for an agent."""
+        threading.Thread(target=self.load_libraries, daemon=True, name="libraries").start()
+
+    def _learn(self, url: DatabaseUrl) -> None:
+        self.redactor.learn(url)
+
+    def identifier(self, kind: str, now: datetime) -> str:
+        """Return a new name, in the order of time: `run-20261121-043000-3f9a`."""
+        return f"{kind}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"

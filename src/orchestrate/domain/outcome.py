@@ -1,0 +1,25 @@
+"""How a run ended, for now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from orchestrate.domain.snapshot import Difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The end of one process's work on a run. `code` is an error code unless it succeeded."""
+
+    status: Literal["succeeded", "failed", "stopped", "in-doubt"]
+    code: str | None = None
+    message: str = ""
+    step: str | None = None
+    differences: tuple[Difference, ...] = ()
+    """What the step in doubt did change, by comparison with the schema before it."""
+    statements: tuple[str, ...] = ()
+    """Those that ran before the failing one, where the agent could tell."""
+    failing: str | None = None
+    blockers: tuple[str, ...] = ()
+    """Sessions that held the lock which was waited for, one line each."""

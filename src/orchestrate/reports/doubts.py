@@ -1,0 +1,84 @@
+"""How a run ended when it did not simply succeed: what is so, and what can be typed next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from orchestrate.domain.outcome import Outcome
+from orchestrate.domain.plan import Plan
+from orchestrate.domain.snapshot import Difference
+
+_LONGEST_STATEMENT = 160
+
+
+def outcome_text(plan: Plan, run: str, outcome: Outcome) -> str:
+    """Return what happened to a run, what it left, and the commands that lead on."""
+    head = click.style(f"error[{outcome.code}]", fg="red", bold=True)
+    if outcome.code == "interrupted":
+        head = click.style("interrupted", fg="yellow", bold=True)
+    lines = [f"{head}: {plan.environment}: {outcome.message}"]
+    if outcome.blockers:
+        lines += ["", "Waited for:", *(f"  {one}" for one in outcome.blockers)]
+    if outcome.failing:
+        lines += ["", "The statement that failed:", f"  {_one_line(outcome.failing)}"]
+    if outcome.status == "in-doubt":
+        lines += _doubt(outcome)
+    lines += ["", *_next(plan, run, outcome)]
+    return "\n".join(lines)
+
+
+def _doubt(outcome: Outcome) -> list[str]:
+    lines = ["", "Changed since before the step:"]
+    lines += [f"  {difference_line(one)}" for one in outcome.differences] or [
+        "  unknown: the schema before it was not recorded"
+    ]
+    if outcome.statements:
+        lines += ["", "Ran and stayed:", *(f"  {_one_line(one)}" for one in outcome.statements)]
+    if outcome.failing:
+        lines += ["", "Did not change: what the failing statement and those after it would do"]
+    return lines
+
+
+def difference_line(difference: Difference) -> str:
+    """Return `+ table orders: …`, `- …` or `~ …` for one difference."""
+    name = f"{difference.object} {difference.name}"
+    match difference.change:
+        case "added":
+            return f"{click.style('+', fg='green')} {name}: {difference.actual}"
+        case "removed":
+            return f"{click.style('-', fg='red')} {name}: {difference.expected}"
+        case "altered":
+            mark = click.style("~", fg="yellow")
+            return f"{mark} {name}: {difference.expected} is now {difference.actual}"
+
+
+def _next(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
+    hint = click.style("hint", fg="cyan", bold=True)
+    if outcome.status == "in-doubt":
+        return [
+            f"{hint}: look at the database, then say which is true:",
+            f"  orchestrate resume {run} --retry         "
+            "what is there of the step was undone by hand: run it again",
+            f"  orchestrate resume {run} --mark-applied  "
+            "the rest of the step was done by hand: count it as done",
+            f"  orchestrate abort {run}                  end the run as it is",
+        ]
+    if outcome.status == "failed":
+        return [
+            "Nothing of the failed step stayed; the steps before it are committed",
+            f"{hint}: when the cause is gone, `orchestrate resume {run}` goes on; after a change "
+            f"of the revision, `orchestrate apply {plan.environment}` plans again",
+        ]
+    if outcome.code in {"target-moved", "revision-changed", "stale-plan"}:
+        return [
+            f"{hint}: `orchestrate abort {run}` ends this run, "
+            f"`orchestrate plan {plan.environment}` looks again"
+        ]
+    return [f"{hint}: `orchestrate resume {run}` goes on where it stopped"]
+
+
+def _one_line(text: str) -> str:
+    joined = " ".join(text.split())
+    return joined if len(joined) <= _LONGEST_STATEMENT else joined[: _LONGEST_STATEMENT - 1] + "…"

@@ -1,0 +1,54 @@
+"""Questions to the journal that several commands ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, cast
+
+from orchestrate.domain.events import EventKind
+from orchestrate.domain.plan import Direction
+from orchestrate.planning.plan_maker import Durations
+from orchestrate.planning.run_state import RunState, fold
+from orchestrate.stores.state import StateStore
+
+_RUN_KINDS: Final[tuple[EventKind, ...]] = (
+    "run.started",
+    "run.resumed",
+    "run.stopped",
+    "run.finished",
+    "run.aborted",
+)
+_TIMED_EVENTS: Final = 20_000
+
+
+def all_runs(state: StateStore) -> list[RunState]:
+    """Return every run without its steps, oldest first; quick on a long journal."""
+    return list(fold(state.events(kinds=_RUN_KINDS)).values())
+
+
+def run_with_steps(state: StateStore, run: str) -> RunState | None:
+    """Return one run as all its events tell it, or None if the journal has no such run."""
+    return fold(state.events(run=run)).get(run)
+
+
+def unfinished(runs: Iterable[RunState], *, environment: str, target_key: str) -> RunState | None:
+    """Return the run that blocks a target, if there is one."""
+    for run in runs:
+        if run.unfinished and (run.environment == environment or target_key in run.target_keys):
+            return run
+    return None
+
+
+def durations(state: StateStore) -> Durations:
+    """Return how long each revision's content took, the latest time it ran anywhere."""
+    found: dict[tuple[Direction, str], float] = {}
+    for event in state.last_events(_TIMED_EVENTS, kinds=("step.finished",)):
+        data = cast("dict[str, Any]", event.data)
+        if "seconds" in data and "file_sha256" in data:
+            found[data["direction"], data["file_sha256"]] = data["seconds"]
+    return found
+
+
+def runs_with_steps(state: StateStore) -> list[RunState]:
+    """Return every run as all its events tell it, oldest first."""
+    return list(fold(state.events()).values())

@@ -1,0 +1,178 @@
+"""Looking at many targets at once, writing to none of them.
+
+Targets of one project that may share an agent stand in one queue. A queue begins with one agent,
+because most databases answer in milliseconds and an agent costs an interpreter; when nothing has
+come back for a while, another agent joins in, so that one silent host holds up nobody.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from orchestrate.adapters.agent_process import AgentProcess
+from orchestrate.domain.observation import Observation, Sight, Unreachable
+from orchestrate.domain.revisions import Graph
+from orchestrate.errors import OrchestrateError
+from orchestrate.run.session import Access, Session
+from orchestrate.stores.graph_cache import GraphCache
+
+_PATIENCE_SECONDS: Final = 1.5
+_MOST_AGENTS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What came of looking at one target; `session` stays open where it was asked for."""
+
+    access: Access
+    sight: Sight
+    graph: Graph | None
+    session: Session | None = None
+    error: OrchestrateError | None = None
+
+
+def open_session(access: Access) -> Session:
+    """Start an agent for the target. Raises `agent-failed`."""
+    return Session(access, start_agent(access))
+
+
+def start_agent(access: Access) -> AgentProcess:
+    """Start the agent that the target's runner gives. Raises `agent-failed`."""
+    raise NotImplementedError
+
+
+def observe_one(access: Access, cache: GraphCache) -> Seen:
+    """Look at one target and keep its session open, for a run that may follow.
+
+    Raises what is wrong instead of putting it into a row.
+    """
+    session = open_session(access)
+    try:
+        observation = session.observe()
+        return Seen(
+            access=access,
+            sight=observation,
+            graph=_graph(session, observation, cache),
+            session=session,
+        )
+    except BaseException:
+        session.kill()
+        raise
+
+
+def observe_all(accesses: Sequence[Access], cache: GraphCache) -> Iterator[Seen]:
+    """Look at every target, all at the same time, and yield each as it is known.
+
+    A target that cannot be looked at is an `Unreachable` with its cause, never an exception.
+    """
+    answers: queue.Queue[Seen] = queue.Queue()
+    waiting = [_Line(group, answers, cache) for group in _groups(accesses)]
+    agents = 0
+    for line in waiting:
+        if agents < _MOST_AGENTS:
+            line.add_agent()
+            agents += 1
+    for _ in accesses:
+        while True:
+            try:
+                yield answers.get(timeout=_PATIENCE_SECONDS)
+                break
+            except queue.Empty:
+                slow = [line for line in waiting if line.has_waiting]
+                if slow and agents < max(_MOST_AGENTS, len(waiting)):
+                    # A line that never got an agent comes before one that has a slow one.
+                    min(slow, key=lambda line: line.agents).add_agent()
+                    agents += 1
+
+
+def _groups(accesses: Sequence[Access]) -> list[list[Access]]:
+    groups: dict[object, list[Access]] = {}
+    for number, access in enumerate(accesses):
+        key: object = (
+            (access.command, access.folder, repr(sorted(access.project.get("environ", {}))))
+            if access.shareable
+            else number
+        )
+        groups.setdefault(key, []).append(access)
+    return list(groups.values())
+
+
+class _Line:
+    """Targets that wait for the agents of one group."""
+
+    def __init__(
+        self, accesses: Sequence[Access], answers: queue.Queue[Seen], cache: GraphCache
+    ) -> None:
+        self._waiting: queue.SimpleQueue[Access] = queue.SimpleQueue()
+        for access in accesses:
+            self._waiting.put(access)
+        self._answers = answers
+        self._cache = cache
+        self.agents = 0
+
+    @property
+    def has_waiting(self) -> bool:
+        return not self._waiting.empty()
+
+    def add_agent(self) -> None:
+        self.agents += 1
+        threading.Thread(target=self._work, daemon=True, name="observe").start()
+
+    def _work(self) -> None:
+        agent: AgentProcess | None = None
+        while True:
+            try:
+                access = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            agent = self._serve(access, agent)
+        if agent is not None:
+            agent.close()
+
+    def _serve(self, access: Access, agent: AgentProcess | None) -> AgentProcess | None:
+        """Answer for one target; return the agent if it may serve the next one."""
+        try:
+            agent = agent or start_agent(access)
+            session = Session(access, agent)
+            observation = session.observe()
+            graph = _graph(session, observation, self._cache)
+            self._answers.put(Seen(access=access, sight=observation, graph=graph))
+        except OrchestrateError as error:
+            self._answers.put(
+                Seen(access=access, sight=_unreachable(access, error), graph=None, error=error)
+            )
+            if agent is not None:
+                agent.kill()
+            return None
+        except BaseException as error:  # noqa: BLE001  (a thread's defect must reach the reader)
+            wrapped = OrchestrateError("internal", f"{type(error).__name__}: {error}")
+            self._answers.put(
+                Seen(access=access, sight=_unreachable(access, wrapped), graph=None, error=wrapped)
+            )
+            if agent is not None:
+                agent.kill()
+            return None
+        return agent
+
+
+def _unreachable(access: Access, error: OrchestrateError) -> Unreachable:
+    return Unreachable(
+        environment=access.environment,
+        target=access.target,
+        dialect=access.dialect.name,
+        code=error.code,
+        message=error.message,
+        hint=error.hint,
+    )
+
+
+def _graph(session: Session, observation: Observation, cache: GraphCache) -> Graph:
+    graph = cache.find(observation.graph_digest)
+    if graph is None:
+        graph = session.graph()
+        cache.keep(graph)
+    return graph

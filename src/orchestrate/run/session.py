@@ -1,0 +1,211 @@
+"""One target through one agent: what is asked of it, in our words.
+
+Owns the translation between the agent's messages and our values, and nothing that decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from orchestrate.adapters.agent_process import AgentProcess, Message
+from orchestrate.dialects.interface import Dialect
+from orchestrate.domain.observation import Habits, Observation
+from orchestrate.domain.plan import Direction, Mode, Step
+from orchestrate.domain.revisions import Graph, Revision
+from orchestrate.domain.secrets import Secret
+from orchestrate.domain.snapshot import Snapshot
+
+PROJECT_PROBLEMS: Final = frozenset({"env-failed", "project-unreadable", "env-writes"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How one target is reached: everything an agent needs, templates rendered, nothing opened."""
+
+    environment: str
+    target: str
+    dialect: Dialect
+    command: tuple[str, ...]
+    folder: str
+    project: Mapping[str, Any]
+    """The `project` object of the agent's protocol; its values may be secret: never printed."""
+    url: Secret
+    shareable: bool
+    """Whether an agent that has served another target may serve this one (P4)."""
+    lock_timeout: float | None
+    statement_timeout: float | None
+    agent_timeout: float
+    step_timeout: float | None
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """Return the fields that go with every request about the target."""
+        kit = self.dialect.kit(
+            lock_timeout=self.lock_timeout, statement_timeout=self.statement_timeout
+        )
+        return {
+            "project": dict(self.project),
+            "url": self.url.reveal(),
+            "dialect": _plain(kit),
+        }
+
+
+def _plain(kit: object) -> dict[str, Any]:
+    return {
+        name: dict(value) if isinstance(value, Mapping) else value
+        for name in kit.__slots__  # type: ignore[attr-defined]  # a slotted dataclass
+        for value in [getattr(kit, name)]
+    }
+
+
+class Session:
+    """A target with an agent at work on it. Close it, or kill it after any failure."""
+
+    def __init__(self, access: Access, agent: AgentProcess) -> None:
+        self.access = access
+        self.agent = agent
+        self.observation: Observation | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.agent.close()
+
+    def _call(self, request: str, **more: Any) -> Mapping[str, Any]:
+        return self.agent.call(
+            request, deadline=self.access.agent_timeout, **self.access.common, **more
+        )
+
+    def observe(self) -> Observation:
+        """Read where the target stands, through env.py and a connection of our own; read-only."""
+        found = self._call("probe")
+        dialect = self.access.dialect
+        schema = found["version_table_schema"] or found.get("default_schema")
+        table = found["version_table"]
+        self.observation = Observation(
+            environment=self.access.environment,
+            target=self.access.target,
+            dialect=dialect.name,
+            server_version=dialect.server_version(found["server_version"]),
+            identity=dialect.identity(found["identity"]),
+            version_table=f"{schema}.{table}" if schema else table,
+            has_version_table=found["has_version_table"],
+            heads=tuple(sorted(found["heads"])),
+            tables=found["tables"],
+            habits=Habits(
+                external_transaction=found["external_transaction"],
+                transaction_per_migration=found["transaction_per_migration"],
+                transactional_ddl=found["transactional_ddl"],
+                asynchronous=found["asynchronous"],
+            ),
+            graph_digest=found["graph_digest"],
+            pooled=found["pooled"],
+        )
+        return self.observation
+
+    def graph(self) -> Graph:
+        """Read the project's revisions as env.py arranged them for this target."""
+        found = self._call("graph")
+        return Graph(
+            digest=found["digest"],
+            revisions=tuple(revision_from(one) for one in found["revisions"]),
+        )
+
+    def snapshot_of(self, rows: Mapping[str, list[list[object]]]) -> Snapshot:
+        """Return the schema that snapshot rows describe, without the version table."""
+        table = self.observation.version_table if self.observation else "alembic_version"
+        return self.access.dialect.snapshot(rows, version_table=table)
+
+    def snapshot(self) -> Snapshot:
+        """Read the target's schema as it is now; read-only."""
+        return self.snapshot_of(self._call("snapshot")["rows"])
+
+    def lock(self, target_key: str) -> bool:
+        """Try to take the target's own lock; never waits. It is held until the agent ends."""
+        key = hashlib.sha256(target_key.encode()).hexdigest()[:16]
+        return bool(self._call("lock", key=key)["locked"])
+
+    def render(self, steps: Sequence[Step], direction: Direction) -> Mapping[str, Any]:
+        """Render each step's SQL offline, up and down, one revision at a time."""
+        wanted = [
+            {"id": f"{step.id}/{number}", "revision": revision}
+            for step in steps
+            for number, revision in enumerate(
+                [part.revision for part in step.parts] or [step.revision]
+            )
+        ]
+        rendered: Mapping[str, Any] = self._call("render", steps=wanted, direction=direction)["sql"]
+        return rendered
+
+    def run(
+        self, steps: Sequence[Step], *, direction: Direction, mode: Mode, snapshots: bool
+    ) -> Iterator[Message]:
+        """Carry steps out, yielding what happens; each `start` waits for `go` or `stop`."""
+        return self.agent.request(
+            "run",
+            deadline=self.access.step_timeout,
+            **self.access.common,
+            direction=direction,
+            mode=mode,
+            snapshots=snapshots,
+            steps=[_step_fields(step) for step in steps],
+        )
+
+    def mark(self, step: Step, *, direction: Direction) -> tuple[str, ...]:
+        """Move the version table's rows as the step would, without its body; return them."""
+        found = self._call("mark", steps=[_step_fields(step)], direction=direction)
+        return tuple(sorted(found["heads"]))
+
+    def go(self) -> None:
+        """Let the agent begin what it announced."""
+        self.agent.go()
+
+    def stop(self) -> None:
+        """Have the agent end the run before what it announced."""
+        self.agent.stop()
+
+    def kill(self) -> None:
+        """End the agent at once, in the middle of whatever it does."""
+        self.agent.kill()
+
+
+SessionOpener = Callable[[], Session]
+
+
+def revision_from(found: Mapping[str, Any]) -> Revision:
+    """Return the revision that an agent's `graph` answer, or its cached copy, describes."""
+    return Revision(
+        id=found["id"],
+        down=tuple(found["down"]),
+        depends_on=tuple(found["depends_on"]),
+        labels=tuple(found["labels"]),
+        title=found["title"],
+        file=found["file"],
+        sha256=found["sha256"],
+        downgrade=found["downgrade"],
+        leaves_transaction=found["leaves_transaction"],
+    )
+
+
+def _step_fields(step: Step) -> dict[str, Any]:
+    return {
+        "id": step.id,
+        "revision": step.revision,
+        "from_heads": list(step.from_heads),
+        "to_heads": list(step.to_heads),
+        "file_sha256": step.file_sha256,
+        "transactional": step.transactional,
+        "parts": [
+            {
+                "revision": part.revision,
+                "from_heads": list(part.from_heads),
+                "to_heads": list(part.to_heads),
+                "file_sha256": part.file_sha256,
+            }
+            for part in step.parts
+        ],
+    }

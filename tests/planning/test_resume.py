@@ -1,0 +1,111 @@
+"""The table of resume, row by row (design, section 6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrate.domain.plan import Part
+from orchestrate.domain.snapshot import Difference
+from orchestrate.planning.resume import (
+    Carry,
+    Compare,
+    Doubt,
+    RecordFinished,
+    Skip,
+    after_comparing,
+    decide,
+)
+from orchestrate.planning.run_state import StepState
+from tests.support.values import NOON, step
+
+
+def record(status: Any, *, left_transaction: bool = False) -> StepState:
+    return StepState(
+        id="002-r2",
+        revision="r2",
+        status=status,
+        started_at=NOON,
+        left_transaction=left_transaction,
+    )
+
+
+BEFORE, AFTER, ELSE = ("r1",), ("r2",), ("r7",)
+
+
+@pytest.mark.parametrize("heads", [BEFORE, AFTER, ELSE])
+@pytest.mark.parametrize("status", ["finished", "marked"])
+def test_finished_is_skipped_wherever_the_database_is(status: str, heads: tuple[str, ...]) -> None:
+    """finished, any → skip, even if the file was edited since."""
+    assert decide(step(), record(status), heads, changed=("edited",)) == Skip()
+
+
+def test_unrecorded() -> None:
+    """None, as expected before → run; none, else → stale."""
+    assert decide(step(), None, BEFORE, changed=()) == Carry()
+    found = decide(step(), None, ELSE, changed=())
+    assert getattr(found, "code", None) == "stale-plan"
+
+
+@pytest.mark.parametrize("status", ["started", "failed"])
+@pytest.mark.parametrize("transactional", [True, False])
+def test_committed_without_record(status: str, transactional: bool) -> None:
+    """Started or failed, as expected after → record as finished."""
+    found = decide(step(transactional=transactional), record(status), AFTER, changed=())
+    assert found == RecordFinished()
+
+
+@pytest.mark.parametrize("status", ["started", "failed"])
+def test_not_committed(status: str) -> None:
+    """As expected before: run again if the server undid it, else let the schema decide."""
+    assert decide(step(), record(status), BEFORE, changed=()) == Carry()
+    assert decide(step(transactional=False), record(status), BEFORE, changed=()) == Compare()
+
+
+def test_a_step_that_left_its_transaction() -> None:
+    """What the file did not show and the agent saw counts: the schema decides."""
+    assert decide(step(), record("started", left_transaction=True), BEFORE, changed=()) == Compare()
+
+
+@pytest.mark.parametrize("status", ["started", "failed"])
+def test_moved_by_someone_else(status: str) -> None:
+    """Neither before nor after → someone else moved this target."""
+    found = decide(step(), record(status), ELSE, changed=())
+    assert getattr(found, "code", None) == "target-moved"
+
+
+@pytest.mark.parametrize("one", [None, record("started"), record("failed")])
+@pytest.mark.parametrize("heads", [BEFORE, AFTER, ELSE])
+def test_other_file(one: StepState | None, heads: tuple[str, ...]) -> None:
+    """Any, other file hash → the revision changed after it was recorded."""
+    found = decide(step(), one, heads, changed=("revision `r2` was edited",))
+    assert getattr(found, "code", None) == "revision-changed"
+
+
+def test_schema_decides() -> None:
+    """Unchanged → run again; changed → in doubt, with what changed."""
+    difference = Difference(
+        object="table", name="t2", change="added", expected=None, actual="create table t2"
+    )
+    assert after_comparing(()) == Carry()
+    assert after_comparing((difference,)) == Doubt(differences=(difference,))
+
+
+def test_native_step_done_in_part() -> None:
+    """A native step stands at one of its own parts: the rest is run, or the schema decides."""
+    parts = tuple(
+        Part(
+            revision=f"r{number}",
+            from_heads=(f"r{number - 1}",),
+            to_heads=(f"r{number}",),
+            file="",
+            file_sha256="",
+        )
+        for number in (2, 3)
+    )
+    native = step(parts=parts)
+    whole = decide(native, record("started"), ("r3",), changed=())
+    assert whole == Carry()
+    loose = step(parts=parts, transactional=False)
+    assert decide(loose, record("started"), ("r3",), changed=()) == Compare()
