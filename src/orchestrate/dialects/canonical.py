@@ -20,7 +20,7 @@ _PIECE: Final = re.compile(
 
 
 def one_line(text: str) -> str:
-    r"""Return SQL text on one line: white space outside quotes is one space, line ends within are `\n`.
+    r"""Return SQL text on one line: outside quotes one space, within quotes `\n` for a line end.
 
     Whatever stands in quotes is kept to the letter, because a function's body may be a language
     where indentation counts. A line comment keeps its line end, which decides what it hides.
@@ -75,7 +75,7 @@ def column_order(table: str, columns: Sequence[str]) -> SchemaObject:
 
 
 def make_snapshot(dialect: str, objects: Iterable[SchemaObject]) -> Snapshot:
-    """Return a snapshot in canonical order; objects of one kind and name are told apart by `#2`, …"""
+    """Return a snapshot in canonical order; namesakes of one kind are told apart by `#2`."""
     ordered = sorted(objects, key=lambda one: (one.kind, one.name, one.definition))
     unique: list[SchemaObject] = []
     seen: dict[tuple[str, str], int] = {}

@@ -93,4 +93,4 @@ class Dialect(Protocol):
         """Return what to check, for a driver's connection error, or None if it is not known."""
 
     def invalid_objects(self, snapshot: Snapshot) -> tuple[str, ...]:
-        """Return names of objects the server calls unusable: invalid indexes, unvalidated checks."""
+        """Return what the server calls unusable: invalid indexes, constraints not validated."""

@@ -1,0 +1,95 @@
+"""Any other server: plans and applies as elsewhere, and says what it cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Final
+
+from orchestrate.dialects.canonical import make_snapshot, text
+from orchestrate.dialects.hints import NETWORK, Hints, first_match, hint
+from orchestrate.dialects.interface import Kit, Row
+from orchestrate.domain.snapshot import SchemaRows, Snapshot
+
+_HINTS: Final[Hints] = (
+    hint(
+        r"can't load plugin",
+        "The project's Python has no SQLAlchemy dialect of that name: check the URL's scheme, or "
+        "install the package that brings it",
+    ),
+    hint(
+        r"login failed|access denied|invalid username/password|authentication failed",
+        "The server refused user or password: check both where the URL comes from",
+    ),
+    *NETWORK,
+)
+
+_CANNOT: Final = (
+    "prove which database it is: the identity is the URL's word alone",
+    "keep a look read-only on the server's side",
+    "take a lock in the database: only the lease in the state store keeps two runs apart",
+    "set lock and statement timeouts, or name the sessions that block a statement",
+    "read the schema: a step that was cut short is always in doubt, and drift sees revisions only",
+)
+
+
+class Generic:
+    """What a dialect answers for a server that has no module here.
+
+    No SQL is sent at all: there is no query that every server takes (even `SELECT 1` needs a
+    `FROM` in Oracle before 23), and a failed one would spoil the transaction.
+    """
+
+    title: str
+    transactional_ddl = False
+    cannot: tuple[str, ...] = _CANNOT
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.title = name
+
+    def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
+        """Return a kit without any text; the agent asks SQLAlchemy in place of the server."""
+        del lock_timeout, statement_timeout
+        return Kit(
+            identity=None,
+            server_version=None,
+            session=None,
+            default_schema=None,
+            read_only=(),
+            timeouts=(),
+            tables=None,
+            snapshot=MappingProxyType({}),
+            lock_kind="none",
+            try_lock=None,
+            release_lock=None,
+            blockers=(),
+            enum_types=None,
+        )
+
+    def identity(self, rows: Sequence[Row]) -> str:
+        """Return `oracle db1 1521 app`: what the URL says, since the server cannot be asked."""
+        return " ".join([self.name, *(text(value) for row in rows for value in row)])
+
+    def server_version(self, rows: Sequence[Row]) -> str:
+        """Return the dialect's name and the version SQLAlchemy found."""
+        return " ".join([self.name, *(text(value) for row in rows for value in row)])
+
+    def snapshot(self, rows: SchemaRows, *, version_table: str) -> Snapshot:
+        """Return an empty snapshot."""
+        del rows, version_table
+        return make_snapshot(self.name, ())
+
+    def is_lock_timeout(self, sqlstate: str | None, message: str) -> bool:
+        """Tell whether an error means that a lock was not granted in time: never known here."""
+        del sqlstate, message
+        return False
+
+    def unreachable_hint(self, message: str) -> str | None:
+        """Return what to check, for a driver's connection error, or None if it is not known."""
+        return first_match(_HINTS, message)
+
+    def invalid_objects(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """Return nothing."""
+        del snapshot
+        return ()

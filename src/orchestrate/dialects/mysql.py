@@ -1,0 +1,194 @@
+"""MariaDB and MySQL: one set of texts for both, no transactional DDL, named locks.
+
+What only one of them knows stands in a comment that only that one executes: `/*M!100100 … */` is
+MariaDB's (https://mariadb.com/kb/en/comment-syntax/), `/*!50700 … */` is MySQL's, because MariaDB
+leaves out those between 50700 and 99999. Such comments cannot be nested.
+"""
+
+# ruff: noqa: S608  (texts are put together from constants of this module alone)
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from orchestrate.dialects import mysql_schema
+from orchestrate.dialects.canonical import text
+from orchestrate.dialects.hints import NETWORK, Hints, first_match
+from orchestrate.dialects.interface import Kit, Row
+from orchestrate.domain.snapshot import SchemaRows, Snapshot
+
+_IDENTITY: Final = """\
+SELECT VERSION(), DATABASE(),
+  COALESCE(NULL
+    /*!50700 , @@global.server_uuid */
+    /*M!100100 , (SELECT GLOBAL_VALUE FROM information_schema.SYSTEM_VARIABLES
+      WHERE VARIABLE_NAME = 'SERVER_UID') */),
+  COALESCE(NULL
+    /*!50700 , (SELECT VARIABLE_VALUE FROM performance_schema.global_variables
+      WHERE VARIABLE_NAME = 'group_replication_group_name') */
+    /*M!100100 , (SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS
+      WHERE VARIABLE_NAME = 'WSREP_CLUSTER_STATE_UUID') */),
+  @@global.hostname, @@global.port, @@global.datadir"""
+"""Through tables where a variable may be missing: `@@name` of an unknown one is error 1193, a row
+that is not there is a null."""
+
+_COLUMNS: Final = """\
+  process.ID, process.USER, process.HOST, COALESCE(NULLIF(process.STATE, ''), process.COMMAND),
+  process.TIME, LEFT(process.INFO, 200)"""
+
+_BLOCKERS: Final = (
+    # Who was granted a metadata lock on what we wait for. MariaDB has these tables too, empty
+    # unless its performance schema is switched on.
+    f"""\
+SELECT DISTINCT {_COLUMNS.strip()}
+FROM performance_schema.threads AS waiter
+JOIN performance_schema.metadata_locks AS pending
+  ON pending.OWNER_THREAD_ID = waiter.THREAD_ID AND pending.LOCK_STATUS = 'PENDING'
+JOIN performance_schema.metadata_locks AS granted
+  ON granted.OBJECT_TYPE = pending.OBJECT_TYPE AND granted.OBJECT_SCHEMA <=> pending.OBJECT_SCHEMA
+  AND granted.OBJECT_NAME <=> pending.OBJECT_NAME AND granted.LOCK_STATUS = 'GRANTED'
+  AND granted.OWNER_THREAD_ID <> pending.OWNER_THREAD_ID
+JOIN performance_schema.threads AS holder ON holder.THREAD_ID = granted.OWNER_THREAD_ID
+JOIN information_schema.PROCESSLIST AS process ON process.ID = holder.PROCESSLIST_ID
+WHERE waiter.PROCESSLIST_ID = {{pid}}
+ORDER BY 5 DESC, 1 LIMIT 20""",
+    # MariaDB with its plugin metadata_lock_info, which knows granted locks only.
+    f"""\
+SELECT DISTINCT {_COLUMNS.strip()}
+FROM information_schema.METADATA_LOCK_INFO AS held
+JOIN information_schema.PROCESSLIST AS process ON process.ID = held.THREAD_ID
+WHERE held.TABLE_SCHEMA = DATABASE() AND held.THREAD_ID NOT IN ({{pid}}, CONNECTION_ID())
+ORDER BY 5 DESC, 1 LIMIT 20""",
+    # Open transactions in this schema; needs PROCESS.
+    f"""\
+SELECT {_COLUMNS.strip()}
+FROM information_schema.INNODB_TRX AS trx
+JOIN information_schema.PROCESSLIST AS process ON process.ID = trx.trx_mysql_thread_id
+WHERE process.DB = DATABASE() AND process.ID NOT IN ({{pid}}, CONNECTION_ID())
+ORDER BY 5 DESC, 1 LIMIT 20""",
+    # Whoever is connected to this schema, as far as we may see: suspects, not proven blockers.
+    f"""\
+SELECT {_COLUMNS.strip()}
+FROM information_schema.PROCESSLIST AS process
+WHERE process.DB = DATABASE() AND process.ID NOT IN ({{pid}}, CONNECTION_ID())
+ORDER BY 5 DESC, 1 LIMIT 20""",
+)
+
+_TABLES: Final = """\
+SELECT NULL, TABLE_NAME FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')
+ORDER BY TABLE_NAME"""
+
+_LOCK_ERROR: Final = re.compile(
+    r"(?:\(|\A|\s)(1205|1213|3572)\b|lock wait timeout exceeded|deadlock found", re.IGNORECASE
+)
+
+_HINTS: Final[Hints] = NETWORK
+
+
+def _timeouts(lock_timeout: float | None, statement_timeout: float | None) -> tuple[str, ...]:
+    """Return the statements that set timeouts.
+
+    Locks wait in whole seconds, at least one. MySQL ends only `SELECT`s by `max_execution_time`, so
+    that there a slow `ALTER TABLE` is never cut; MariaDB ends any statement.
+    """
+    statements: list[str] = []
+    if lock_timeout is not None:
+        seconds = max(1, math.ceil(lock_timeout))
+        statements.append(
+            f"SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}"
+        )
+    if statement_timeout is not None:
+        # `lock_wait_timeout` set to itself is what neither server minds, and makes a statement.
+        statements.append(
+            "SET SESSION lock_wait_timeout = @@session.lock_wait_timeout"
+            f" /*M!100101 , max_statement_time = {max(0.001, statement_timeout):.3f} */"
+            f" /*!50708 , max_execution_time = {max(1, round(statement_timeout * 1000))} */"
+        )
+    return tuple(statements)
+
+
+class MySQL:
+    """What a dialect answers, for MariaDB 10.2 and MySQL 5.7 and later."""
+
+    name = "mysql"
+    title = "MariaDB or MySQL"
+    transactional_ddl = False
+    cannot: tuple[str, ...] = ()
+
+    def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
+        """Return the SQL the agent needs."""
+        return Kit(
+            identity=_IDENTITY,
+            server_version="SELECT VERSION()",
+            session="SELECT CONNECTION_ID()",
+            default_schema="SELECT DATABASE()",
+            # The session's, not the transaction's: every DDL statement ends a transaction here.
+            read_only=("SET SESSION TRANSACTION READ ONLY",),
+            timeouts=_timeouts(lock_timeout, statement_timeout),
+            tables=_TABLES,
+            snapshot=mysql_schema.QUERIES,
+            lock_kind="sql",
+            # A name has at most 64 characters and is the whole server's. The answer is null on an
+            # error inside the server.
+            try_lock="SELECT COALESCE(GET_LOCK('orchestrate-{key}', 0), 0)",
+            release_lock="SELECT COALESCE(RELEASE_LOCK('orchestrate-{key}'), 0)",
+            blockers=_BLOCKERS,
+            enum_types=None,
+        )
+
+    def identity(self, rows: Sequence[Row]) -> str:
+        """Return `mysql server=8a94f357-… schema=app`, from the best the server has.
+
+        MySQL keeps a UUID in its data folder. MariaDB has `server_uid` since 10.5.26, 10.6.19,
+        10.11.9 and 11.4.3, a hash of port and network card, so that the data folder is added;
+        before that, host name and port have to do. A cluster (Galera, Group Replication) is one
+        database on several servers and goes by its own identifier. A schema that is dropped and
+        created again is not told apart: neither server numbers its schemas.
+        """
+        version, schema, server, cluster, host, port, folder = (
+            None if value is None else text(value) for value in rows[0]
+        )
+        mariadb = "mariadb" in (version or "").lower()
+        if cluster and cluster.strip("0-"):
+            proof = f"cluster={cluster}"
+        elif server and not mariadb:
+            proof = f"server={server}"
+        else:
+            proof = f"server={server or f'{host}:{port}'} folder={folder}"
+        return f"{'mariadb' if mariadb else 'mysql'} {proof} schema={schema or '-'}"
+
+    def server_version(self, rows: Sequence[Row]) -> str:
+        """Return `MariaDB 10.11.19` or `MySQL 8.0.36`, without the packager's words."""
+        version = text(rows[0][0])
+        product = "MariaDB" if "mariadb" in version.lower() else "MySQL"
+        # Behind a replication compatible prefix (`5.5.5-10.6.12-MariaDB`) stands the real version.
+        number = re.search(r"[\d.]+(?=-MariaDB)|[\d.]+", version, re.IGNORECASE)
+        return f"{product} {number[0] if number else version}"
+
+    def snapshot(self, rows: SchemaRows, *, version_table: str) -> Snapshot:
+        """Return the canonical schema without the version table."""
+        return mysql_schema.parse(rows, version_table=version_table)
+
+    def is_lock_timeout(self, sqlstate: str | None, message: str) -> bool:
+        """Tell whether an error means that a lock was not granted in time.
+
+        1205 is a wait that ended (`lock_wait_timeout`, `innodb_lock_wait_timeout`), 3572 is MySQL's
+        `NOWAIT`, 1213 a deadlock, whose victim lost its lock and is rolled back: waiting and trying
+        again is the cure for all three. The state does not tell: 1205 is `HY000`, as most errors
+        are. https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
+        """
+        del sqlstate
+        return _LOCK_ERROR.search(message) is not None
+
+    def unreachable_hint(self, message: str) -> str | None:
+        """Return what to check, for a driver's connection error, or None if it is not known."""
+        return first_match(_HINTS, message)
+
+    def invalid_objects(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """Return nothing: what is there is usable; hidden indexes and checks were meant to be."""
+        del snapshot
+        return ()

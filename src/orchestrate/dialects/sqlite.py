@@ -1,0 +1,113 @@
+"""SQLite: a file, no transactional DDL in practice, and no lock that outlives a commit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from orchestrate.dialects import sqlite_schema
+from orchestrate.dialects.canonical import text
+from orchestrate.dialects.hints import Hints, first_match, hint
+from orchestrate.dialects.interface import Kit, Row
+from orchestrate.domain.snapshot import SchemaRows, Snapshot
+
+_LOCKED: Final = re.compile(r"database( table| schema)? is locked", re.IGNORECASE)
+
+_HINTS: Final[Hints] = (
+    hint(
+        r"unable to open database file",
+        "Check the path in the URL, that its folder exists, and that this user may read and write "
+        "both (three slashes begin a relative path, four an absolute one)",
+    ),
+    hint(
+        r"file is not a database|file is encrypted",
+        "The file is not an SQLite database, or is encrypted: check the path in the URL",
+    ),
+    hint(
+        r"database disk image is malformed",
+        "The file is damaged: run `PRAGMA integrity_check` on a copy and restore a backup",
+    ),
+    hint(
+        r"readonly database",
+        "This user may not write to the file or its folder: check owner and permissions of both",
+    ),
+    hint(
+        r"database( table| schema)? is locked",
+        "Another process holds the file: find it with `fuser` or `lsof`, or wait for it",
+    ),
+    hint(r"disk I/O error", "Check the disk and the file system that the file is on"),
+)
+
+
+class SQLite:
+    """What a dialect answers, for SQLite."""
+
+    name = "sqlite"
+    title = "SQLite"
+    transactional_ddl = False
+    cannot: tuple[str, ...] = ()
+
+    def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
+        """Return the SQL the agent needs; SQLite has no statement timeout."""
+        del statement_timeout
+        return Kit(
+            identity="SELECT file FROM pragma_database_list WHERE name = 'main'",
+            server_version="SELECT sqlite_version()",
+            session=None,
+            default_schema=None,
+            read_only=("PRAGMA query_only = 1",),
+            timeouts=(
+                ()
+                if lock_timeout is None
+                else (f"PRAGMA busy_timeout = {round(lock_timeout * 1000)}",)
+            ),
+            tables=(
+                "SELECT NULL, name FROM sqlite_master"
+                " WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_' ORDER BY name"
+            ),
+            snapshot=sqlite_schema.QUERIES,
+            lock_kind="file",
+            try_lock=None,
+            release_lock=None,
+            blockers=(),
+            enum_types=None,
+        )
+
+    def identity(self, rows: Sequence[Row]) -> str:
+        """Return `sqlite /srv/app/app.db`: the path as SQLite made it absolute, links resolved.
+
+        The path is one of the machine the agent runs on; the caller knows which that is. SQLite
+        follows links in the last part of a path always, in folders since 3.39
+        (https://www.sqlite.org/changes.html). A database in memory has no path and no identity
+        beyond its connection.
+        """
+        path = text(rows[0][0]) if rows and rows[0][0] else ""
+        return f"sqlite {path or ':memory:'}"
+
+    def server_version(self, rows: Sequence[Row]) -> str:
+        """Return `SQLite 3.40.1`."""
+        return f"SQLite {text(rows[0][0])}"
+
+    def snapshot(self, rows: SchemaRows, *, version_table: str) -> Snapshot:
+        """Return the canonical schema without the version table."""
+        return sqlite_schema.parse(rows, version_table=version_table)
+
+    def is_lock_timeout(self, sqlstate: str | None, message: str) -> bool:
+        """Tell whether an error means that a lock was not granted in time.
+
+        SQLITE_BUSY and SQLITE_LOCKED; drivers give words, not states. A deadlock between two
+        upgrading readers is SQLITE_BUSY too (https://www.sqlite.org/rescode.html#busy), and as
+        worth a retry.
+        """
+        del sqlstate
+        return _LOCKED.search(message) is not None
+
+    def unreachable_hint(self, message: str) -> str | None:
+        """Return what to check, for a driver's connection error, or None if it is not known."""
+        return first_match(_HINTS, message)
+
+    def invalid_objects(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """Return nothing: SQLite has no object it would call unusable."""
+        del snapshot
+        return ()
