@@ -1,0 +1,424 @@
+"""An agent as a process: starting it, asking it, and what to think when it falls silent.
+
+Owns the pipes and the process group. It knows the envelope of the agent's protocol
+(docs/agent-protocol.md) and nothing of what the requests mean. All text that comes out of here has
+gone through the redactor. Used by one thread; three threads of its own move bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final, Self
+
+from orchestrate import agent
+from orchestrate.adapters.redaction import Redactor
+from orchestrate.errors import CODES, OrchestrateError
+
+PROTOCOL: Final = 1
+HELLO_SECONDS: Final = 60.0
+OUTPUT_LINES: Final = 200
+LINE_LIMIT: Final = 2000
+_GRACE_SECONDS: Final = 1.0
+_CLOSE_SECONDS: Final = 3.0
+_LONGEST_MESSAGE: Final = 256 * 1024 * 1024
+
+_DATA: Final = frozenset({"heads", "snapshot", "rows", "identity", "revisions", "expected", "found"})
+"""Fields that are compared with other values, not read by people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One thing an agent said. `fields` holds no secret."""
+
+    event: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ended:
+    """The agent's standard output ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Garbage:
+    """A line on the agent's standard output that no agent writes."""
+
+    line: str
+
+
+class AgentProcess:
+    """A running agent. After any failure it is thrown away: `kill` it and start another."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        *,
+        name: str,
+        redactor: Redactor,
+        on_output: Callable[[str], None] | None,
+    ) -> None:
+        self._process = process
+        self._name = name
+        self._redactor = redactor
+        self._on_output = on_output
+        self._messages: queue.SimpleQueue[Message | _Ended | _Garbage] = queue.SimpleQueue()
+        self._to_write: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._output: deque[str] = deque(maxlen=OUTPUT_LINES)
+        self._last_id = 0
+        self._phase = "starting"
+        self._answered = False
+        self._failed = False
+        self._running = False
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=work, daemon=True, name=f"agent-{work.__name__.strip('_')}")
+            for work in (self._write, self._read, self._listen)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @classmethod
+    def start(
+        cls,
+        command: Sequence[str],
+        *,
+        cwd: Path | str,
+        redactor: Redactor,
+        on_output: Callable[[str], None] | None = None,
+        through_shell: bool = False,
+    ) -> Self:
+        """Start an agent behind `command`, which ends in a Python interpreter; return at once.
+
+        The environment is inherited. `on_output` is called in another thread with each line that
+        the project prints. `through_shell` says that the far end's shell reads the arguments again,
+        as SSH's does. Raises `agent-failed` when there is no such program.
+        """
+        name = shlex.join(command)
+        boot = shlex.quote(agent.BOOT) if through_shell else agent.BOOT
+        try:
+            process = subprocess.Popen(
+                [*command, "-c", boot],
+                cwd=cwd,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                # Ctrl-C in the terminal reaches the orchestrator alone, which ends the agent at a
+                # safe point.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise _not_started(command, cwd, error) from error
+        source = agent.source()
+        started = cls(process, name=redactor.redact(name), redactor=redactor, on_output=on_output)
+        started._to_write.put(b"%d\n" % len(source) + source)
+        return started
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int:
+        """Return the process number, of the runner if there is one."""
+        return self._process.pid
+
+    @property
+    def output(self) -> tuple[str, ...]:
+        """Return the last lines that the project, or the runner, printed."""
+        return tuple(self._output)
+
+    @property
+    def usable(self) -> bool:
+        """Tell whether another request may be made."""
+        return not self._failed and not self._closed and self._process.poll() is None
+
+    # --- asking -------------------------------------------------------------------------------
+
+    def hello(self, *, deadline: float = HELLO_SECONDS) -> Mapping[str, Any]:
+        """Return who answers. Raises `agent-failed`, also when it speaks another protocol."""
+        found = self.call("hello", deadline=deadline)
+        if found.get("protocol") != PROTOCOL:
+            self._failed = True
+            raise OrchestrateError(
+                "agent-failed", f"`{self._name}` speaks protocol {found.get('protocol')!r}"
+            )
+        return found
+
+    def call(self, do: str, *, deadline: float | None, **fields: Any) -> Mapping[str, Any]:
+        """Make a request and return its result; events on the way are dropped."""
+        for message in self.request(do, deadline=deadline, **fields):
+            if message.event == "result":
+                found: Mapping[str, Any] = message.fields["result"]
+                return found
+        raise AssertionError("a request ends with a result or raises")
+
+    def request(self, do: str, *, deadline: float | None, **fields: Any) -> Iterator[Message]:
+        """Make a request and yield its events, the last being `result`.
+
+        Raises the agent's error under its own code, `agent-stalled` when there is no end before
+        the deadline (in seconds, for the whole request), and `agent-failed` when the agent ends or
+        talks nonsense. May be left before its end: what still comes is dropped.
+        """
+        if self._failed or self._closed:
+            raise OrchestrateError("agent-failed", f"the agent `{self._name}` is no longer usable")
+        self._last_id += 1
+        mine = self._last_id
+        self._phase = do
+        self._running = do == "run"
+        self._send({"id": mine, "do": do, "deadline": deadline, **fields})
+        ends_at = None if deadline is None else time.monotonic() + deadline + _GRACE_SECONDS
+        while True:
+            message = self._next(ends_at, deadline)
+            if message.fields.get("id") != mine:
+                continue  # of a request that was left
+            match message.event:
+                case "phase":
+                    self._phase = str(message.fields.get("phase", ""))
+                case "stalled":
+                    self._stalled(message, deadline)
+                case "error":
+                    self._failed = True
+                    self._running = False
+                    raise self._error(message)
+                case "result":
+                    if not isinstance(message.fields.get("result"), dict):
+                        raise self._garbled(json.dumps(dict(message.fields)))
+                    self._running = False
+                    yield message
+                    return
+                case _:
+                    pass
+            yield message
+
+    def go(self) -> None:
+        """Let the agent begin what it announced."""
+        self._send({"do": "go"})
+
+    def stop(self) -> None:
+        """Have the agent end the run before what it announced."""
+        self._running = False
+        self._send({"do": "stop"})
+
+    # --- ending -------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End the agent. One in the middle of a revision is left to finish that, and then ends.
+
+        Safe to repeat.
+        """
+        if self._closed:
+            return
+        self._to_write.put(None)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=_CLOSE_SECONDS)
+        if self._process.poll() is None and not self._running:
+            self._kill_group()
+        self._release()
+
+    def kill(self) -> None:
+        """End the agent at once, in the middle of whatever it does. Safe to repeat."""
+        if self._closed:
+            return
+        self._failed = True
+        self._kill_group()
+        self._to_write.put(None)
+        self._release()
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=_CLOSE_SECONDS)
+
+    def _release(self) -> None:
+        """Close the pipes, unless a child of the project's keeps a thread at one of them."""
+        self._closed = True
+        for thread in self._threads:
+            thread.join(timeout=_GRACE_SECONDS)
+        pipes = (self._process.stdin, self._process.stdout, self._process.stderr)
+        for thread, pipe in zip(self._threads, pipes, strict=True):
+            if pipe is not None and not thread.is_alive():
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    # --- threads ------------------------------------------------------------------------------
+
+    def _write(self) -> None:
+        """Write what is to be written: a program that never reads must not stop the user's thread."""
+        pipe = self._process.stdin
+        assert pipe is not None
+        with contextlib.suppress(OSError, ValueError):
+            while (data := self._to_write.get()) is not None:
+                pipe.write(data)
+                pipe.flush()
+        with contextlib.suppress(OSError):
+            pipe.close()
+
+    def _read(self) -> None:
+        pipe = self._process.stdout
+        assert pipe is not None
+        for line in _lines(pipe, _LONGEST_MESSAGE):
+            self._messages.put(_parse(line))
+        self._messages.put(_Ended())
+
+    def _listen(self) -> None:
+        pipe = self._process.stderr
+        assert pipe is not None
+        for line in _lines(pipe, LINE_LIMIT):
+            text = self._redactor.redact(line.decode("utf-8", "replace").rstrip("\r\n"))
+            self._output.append(text)
+            if self._on_output is not None:
+                with contextlib.suppress(Exception):
+                    self._on_output(text)
+
+    # --- messages -----------------------------------------------------------------------------
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        self._to_write.put(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+
+    def _next(self, ends_at: float | None, deadline: float | None) -> Message:
+        timeout = None if ends_at is None else max(0.0, ends_at - time.monotonic())
+        try:
+            found = self._messages.get(timeout=timeout)
+        except queue.Empty:
+            self.kill()
+            raise OrchestrateError(
+                "agent-stalled", f"no answer within {deadline:g} s, during: {self._phase}"
+            ) from None
+        match found:
+            case Message():
+                self._answered = True
+                return self._redacted(found)
+            case _Garbage(line=line):
+                raise self._garbled(line)
+            case _Ended():
+                raise self._died()
+
+    def _redacted(self, message: Message) -> Message:
+        return Message(event=message.event, fields=self._redact_fields(message.fields))
+
+    def _redact_fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            key: self._redactor.redact_data(value)
+            if key in _DATA
+            else self._redact_fields(value)
+            if isinstance(value, dict)
+            else self._redactor.redact_value(value)
+            for key, value in fields.items()
+        }
+
+    def _error(self, message: Message) -> OrchestrateError:
+        fields = message.fields
+        code = fields.get("class")
+        details = dict(fields.get("details") or {})
+        text = str(fields.get("message") or "no message")
+        if fields.get("traceback"):
+            details["traceback"] = fields["traceback"]
+        hint = None
+        if code not in CODES:
+            text, code = f"{code}: {text}", "agent-failed"
+        if "cannot import Alembic" in text:
+            hint = "Point `runner` at the Python that the project itself runs with"
+        return OrchestrateError(code, text, hint=hint, where=details.get("where"), details=details)
+
+    def _stalled(self, message: Message, deadline: float | None) -> None:
+        """End an agent that says itself that its deadline has passed, unless it ends just now."""
+        fields = message.fields
+        doing = [f"during: {fields.get('phase') or self._phase}"]
+        if fields.get("where"):
+            doing.append(f"at {fields['where']}")
+        if fields.get("statement"):
+            doing.append(f"in the statement `{fields['statement']}`")
+        self.kill()
+        raise OrchestrateError(
+            "agent-stalled",
+            f"no end within {deadline:g} s, {', '.join(doing)}",
+            where=fields.get("where"),
+            details=dict(fields),
+        )
+
+    def _garbled(self, line: str) -> OrchestrateError:
+        self.kill()
+        shown = self._redactor.redact(line[:LINE_LIMIT]).strip()
+        if self._answered:
+            return OrchestrateError(
+                "agent-failed", f"the agent `{self._name}` sent what is no message: {shown}"
+            )
+        return OrchestrateError(
+            "agent-failed",
+            f"`{self._name}` is not a Python interpreter, or something prints before it starts;"
+            f" the first line was: {shown}",
+            hint="`runner` has to end in a Python, and to keep standard output for it"
+            " (`docker compose exec -T`, `ssh -T`)",
+        )
+
+    def _died(self) -> OrchestrateError:
+        """Return what is known of an agent that ended without an answer."""
+        self._failed = True
+        try:
+            status = self._process.wait(timeout=_CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._kill_group()
+            status = None
+        self._threads[2].join(timeout=_GRACE_SECONDS)
+        lines = [line for line in self._output if line.strip()]
+        details = {"status": status, "phase": self._phase, "output": lines[-20:]}
+        said = f": {lines[-1]}" if lines else ", without a word"
+        if lines and lines[-1].startswith("orchestrate: "):
+            message = f"`{self._name}`: {lines[-1].removeprefix('orchestrate: ')}"
+        elif not self._answered:
+            message = f"`{self._name}` {_ending(status)} before it answered{said}"
+        else:
+            message = f"the agent {_ending(status)}, during: {self._phase}{said}"
+        return OrchestrateError("agent-failed", message, details=details)
+
+
+def _not_started(command: Sequence[str], cwd: Path | str, error: OSError) -> OrchestrateError:
+    if not Path(cwd).is_dir():
+        return OrchestrateError("agent-failed", f"there is no folder {cwd} to start the agent in")
+    reason = "no such program" if isinstance(error, FileNotFoundError) else error.strerror
+    return OrchestrateError(
+        "agent-failed",
+        f"cannot start `{command[0]}`: {reason}",
+        hint="`runner` says how the project's own Python is reached",
+    )
+
+
+def _ending(status: int | None) -> str:
+    if status is None:
+        return "closed its output"
+    if status < 0:
+        with contextlib.suppress(ValueError):
+            return f"was ended by {signal.Signals(-status).name}"
+    return f"ended with status {status}"
+
+
+def _lines(pipe: IO[bytes], limit: int) -> Iterator[bytes]:
+    """Yield lines, the longer ones in pieces, until the pipe ends or is closed."""
+    with contextlib.suppress(OSError, ValueError):
+        while line := pipe.readline(limit):
+            yield line
+
+
+def _parse(line: bytes) -> Message | _Garbage:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    if isinstance(found, dict) and isinstance(found.get("event"), str):
+        return Message(event=found["event"], fields=found)
+    return _Garbage(line=line.decode("utf-8", "replace"))

@@ -1,0 +1,116 @@
+"""Taking secrets out of text that comes from elsewhere: an agent, a driver, a project's output.
+
+The last of several nets, since secrets have a type of their own: what a project prints is beyond
+any type. Must not decide what is a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import quote, quote_plus, unquote
+
+from orchestrate.domain.secrets import MASK, Secret
+
+SHORTEST: Final = 3
+"""A shorter secret is replaced only where it stands as a password in a URL."""
+SHORTEST_IN_DATA: Final = 8
+"""In result rows a shorter one is left alone: a password `test` must not rename tables."""
+
+_URL_PASSWORD: Final = re.compile(r"(://[^\s:/@'\"]*):[^\s@/]*@")
+_URL_PARTS: Final = re.compile(
+    r"://(?P<user>[^:@/]*)(?::(?P<password>[^@/]*))?@(?P<host>[^:/?#]*)[^/?#]*(?:/(?P<database>[^?#]*))?"
+)
+
+
+class Redactor:
+    """Replaces the secrets it was told, in every form in which programs write them."""
+
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+        self._lock = threading.Lock()
+        self._texts: set[str] = set()
+        self._harmless: set[str] = set()
+        self._in_text: re.Pattern[str] | None = None
+        self._in_data: re.Pattern[str] | None = None
+        for secret in secrets:
+            self.add(secret)
+
+    def add(self, secret: Secret) -> None:
+        """Have a text replaced from now on."""
+        self._learn({secret.reveal()}, set())
+
+    def add_url(self, url: Secret) -> None:
+        """Have a URL's password replaced, unless it is also the user, host or database's name."""
+        parts = _URL_PARTS.search(url.reveal())
+        if parts is None:
+            return
+        password = parts["password"] or ""
+        harmless = {unquote(parts[name] or "") for name in ("user", "host", "database")}
+        self._learn({password, unquote(password)}, harmless)
+
+    def _learn(self, secrets: set[str], harmless: set[str]) -> None:
+        with self._lock:
+            self._texts |= secrets - {""}
+            self._harmless |= harmless
+            known = {one for one in self._texts if unquote(one) not in self._harmless}
+            self._in_text = _pattern(known, SHORTEST)
+            self._in_data = _pattern(known, SHORTEST_IN_DATA)
+
+    def redact(self, text: str) -> str:
+        """Return a text for people without secrets."""
+        if self._in_text is not None:
+            text = self._in_text.sub(MASK, text)
+        return _URL_PASSWORD.sub(rf"\1:{MASK}@", text) if "://" in text else text
+
+    def redact_value(self, value: Any) -> Any:
+        """Return plain JSON for people, with every text in it redacted."""
+        match value:
+            case str():
+                return self.redact(value)
+            case Mapping():
+                return {key: self.redact_value(one) for key, one in value.items()}
+            case list() | tuple():
+                return [self.redact_value(one) for one in value]
+            case _:
+                return value
+
+    def redact_data(self, value: Any) -> Any:
+        """Return rows, in which only long secrets are replaced, and a URL's password never is.
+
+        They are compared with other rows, so a word that merely looks like a secret has to stay.
+        """
+        match value:
+            case str():
+                return value if self._in_data is None else self._in_data.sub(MASK, value)
+            case Mapping():
+                return {key: self.redact_data(one) for key, one in value.items()}
+            case list() | tuple():
+                return [self.redact_data(one) for one in value]
+            case _:
+                return value
+
+
+def _pattern(secrets: Iterable[str], shortest: int) -> re.Pattern[str] | None:
+    forms = {form for one in secrets if len(one) >= shortest for form in _forms(one)}
+    if not forms:
+        return None
+    longest_first = sorted(forms, key=len, reverse=True)
+    return re.compile("|".join(re.escape(form) for form in longest_first))
+
+
+def _forms(secret: str) -> set[str]:
+    """Return a secret as it is, in URLs, in JSON and in Python's `repr`."""
+    encoded = quote(secret, safe="")
+    return {
+        secret,
+        encoded,
+        quote(secret),
+        quote_plus(secret),
+        re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), encoded),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+    }

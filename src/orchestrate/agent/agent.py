@@ -1,0 +1,2292 @@
+"""The agent: runs beside a project, in the project's own Python, and does what it is asked in JSON.
+
+Owns everything that touches Alembic or a target: connections, env.py, revisions. It decides nothing
+that an orchestrator could decide, and its contract is `docs/agent-protocol.md`. It is one file, far
+longer than our others, because it is sent over standard input to interpreters where nothing of ours
+is installed: it imports only the standard library, alembic (1.8 or newer) and sqlalchemy (1.4 or
+newer), and runs on Python 3.8. Top to bottom: small helpers, the channel that speaks the protocol,
+connections of our own, keeping env.py from writing, the project, the watch over a running
+statement, the runs of env.py (probe, steps, rendering), the graph, and the agent itself.
+
+Alembic's context is made of module globals, so one process never does two things at once. Private
+names of Alembic used here, all present from 1.8.0 to 1.20.1: `MigrationContext._ensure_version_table`,
+`MigrationContext._in_external_transaction`, `DefaultImpl.memo`, `ScriptDirectory._version_locations`,
+`ScriptDirectory._load_revisions`, `Revision._orig_branch_labels`, `Revision._resolved_dependencies`.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import gc
+import hashlib
+import importlib
+import io
+import json
+import os
+import queue
+import re
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import types
+import urllib.parse
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NoReturn, Optional, Sequence, Tuple
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+PROTOCOL = 1
+CONNECT_SECONDS = 10
+SLOW_SECONDS = 0.2
+ALIVE_SECONDS = 5.0
+BLOCKER_SECONDS = 1.0
+SNAPSHOT_SECONDS = 10.0
+TEXT_LIMIT = 500
+TEXTS_KEPT = 200
+
+Json = Dict[str, Any]
+Rows = List[List[Any]]
+
+# --- Small helpers --------------------------------------------------------------------------------
+
+
+class Refusal(BaseException):
+    """A reason to end the request, with its error code.
+
+    Not an `Exception`: env.py may catch those, log them, and go on with another database.
+    """
+
+    def __init__(self, kind: str, message: str, details: Optional[Json] = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.details: Json = details or {}
+        self.trace = ""
+
+
+class OrchestratorGone(BaseException):
+    """Standard input ended while an answer was awaited."""
+
+
+def plain(value: Any) -> Any:
+    """Return a value of a result row as JSON can carry it, the same from every driver."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value).decode("utf-8", "replace")
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if type(value).__name__ == "Decimal":
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def comparable(rows: Rows) -> List[List[str]]:
+    """Return rows in a form in which two drivers agree."""
+    return [[str(value) for value in row] for row in rows]
+
+
+def cut(text: str, limit: int = TEXT_LIMIT) -> str:
+    """Return a statement on one line, shortened."""
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def causes(error: Optional[BaseException]) -> Iterator[BaseException]:
+    """Yield an exception and what it came from, driver errors inside SQLAlchemy's included."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = getattr(error, "orig", None) or error.__cause__ or error.__context__
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an exception says, in one line and without statement parameters.
+
+    The lines after the first are left out on purpose: SQLAlchemy puts parameters there, PostgreSQL
+    the values of the offending row.
+    """
+    inner = getattr(error, "orig", None)
+    if isinstance(inner, BaseException):
+        error = inner.__cause__ if type(inner).__module__.startswith("sqlalchemy") else inner
+        error = error or inner
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    kind = type(error)
+    if kind.__name__ == "CommandError" and kind.__module__.startswith("alembic") and lines:
+        return lines[0]
+    return f"{kind.__name__}: {lines[0]}" if lines else kind.__name__
+
+
+def trace_of(error: BaseException) -> str:
+    """Return the places an exception passed through, with what was said reduced to one line."""
+    parts = []
+    for one in causes(error):
+        places = "".join(traceback.format_tb(one.__traceback__))
+        parts.append(f"Traceback (most recent call last):\n{places}{first_line(one)}\n")
+    return "\nwhich came from:\n".join(parts)
+
+
+def state_of(error: BaseException) -> Tuple[Optional[str], Optional[str]]:
+    """Return SQLSTATE and the driver's own code, where an exception carries them."""
+    state = code = None
+    for one in causes(error):
+        for name in ("pgcode", "sqlstate"):
+            found = getattr(one, name, None)
+            state = state or (found if isinstance(found, str) else None)
+        arguments = getattr(one, "args", ())
+        if "Error" in type(one).__name__ and arguments and isinstance(arguments[0], int):
+            code = code or str(arguments[0])
+    return state, code
+
+
+def refused_as_read_only(error: BaseException) -> bool:
+    """Tell whether a write was refused because the connection may only look."""
+    for one in causes(error):
+        arguments = getattr(one, "args", ())
+        if (
+            "25006" in (getattr(one, "sqlstate", None), getattr(one, "pgcode", None))
+            or (arguments and arguments[0] in (1290, 1792))
+            or "attempt to write a readonly database" in str(one)
+            or "cannot execute" in str(one) and "in a read-only transaction" in str(one)
+        ):
+            return True
+    return False
+
+
+def release_frames(error: BaseException) -> None:
+    """Let go of everything an exception's frames hold: connections above all.
+
+    Otherwise env.py's connection would stay open, with its locks, as long as its error is known.
+    """
+    for one in causes(error):
+        if one.__traceback__ is not None:
+            traceback.clear_frames(one.__traceback__)
+        one.__traceback__ = None
+    gc.collect()
+
+
+def sha256_of(path: str) -> str:
+    """Return the hexadecimal SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+# --- The channel ----------------------------------------------------------------------------------
+
+
+class Channel:
+    """Speaks the protocol on descriptors of its own, out of reach of what the project does.
+
+    A reader thread takes requests off standard input, so that its end is noticed at any time.
+    """
+
+    def __init__(self, requests: Any) -> None:
+        self._requests = requests
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._queue: "queue.SimpleQueue[Optional[Json]]" = queue.SimpleQueue()
+        self._secrets: List[str] = []
+        self.request_id: Any = None
+        self.gone = False
+        self.in_revision = False
+        self._output = self._take_descriptors()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._silence_child)
+
+    @staticmethod
+    def _take_descriptors() -> int:
+        """Keep standard output for us; give the project the null device and standard error."""
+        output = os.dup(1)  # not inherited by programs the project starts (PEP 446)
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 0)
+        try:
+            os.dup2(2, 1)
+        except OSError:
+            os.dup2(null, 1)
+        os.close(null)
+        with contextlib.suppress(Exception):
+            sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        return output
+
+    def _silence_child(self) -> None:
+        """Cut a forked child off from both ends, so that it can neither answer nor read."""
+        with contextlib.suppress(OSError):
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, self._output)
+            os.dup2(null, self._requests.fileno())
+        for descriptor in Agent.locked_files.values():
+            # It shares the lock, and would keep it after the agent's end. No SQLite lock is
+            # dropped by this: a child inherits none.
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        self._lock = threading.Lock()
+
+    def end_child(self) -> None:
+        """End this process if it is a fork of the agent that came back into our code."""
+        if os.getpid() != self._pid:
+            os._exit(0)
+
+    def start(self) -> None:
+        """Begin to read requests."""
+        threading.Thread(target=self._read, name="orchestrate-reader", daemon=True).start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                line = self._requests.readline()
+            except (OSError, ValueError):
+                line = b""
+            if not line:
+                break
+            with contextlib.suppress(ValueError):
+                self._queue.put(json.loads(line.decode("utf-8")))
+        self.gone = True
+        self._queue.put(None)
+        # The main thread ends by itself, unless it hangs in something of the project's. A revision
+        # is always finished: ending in the middle would leave a doubt where none has to be.
+        while True:
+            time.sleep(1.0)
+            if not self.in_revision:
+                time.sleep(1.0)
+                if not self.in_revision:
+                    os._exit(0)
+
+    def next(self) -> Optional[Json]:
+        """Wait for the next message; None when there will be none."""
+        message = self._queue.get()
+        if message is None:
+            self._queue.put(None)
+        return message
+
+    def keep_secret(self, text: Optional[str]) -> None:
+        """Have a text replaced in all that is sent from now on."""
+        if text and text not in self._secrets:
+            forms = {text, urllib.parse.quote(text, safe=""), urllib.parse.quote_plus(text)}
+            self._secrets = sorted({*self._secrets, *forms}, key=len, reverse=True)
+
+    def scrub(self, text: str) -> str:
+        """Return a text for people without the target's password."""
+        for secret in self._secrets:
+            if len(secret) >= 3:
+                text = text.replace(secret, "***")
+        return re.sub(r"(://[^\s:/@]*):[^\s@/]*@", r"\1:***@", text)
+
+    def send(self, event: str, **fields: Any) -> None:
+        """Send one message. A child process stays silent; a broken pipe means nobody listens."""
+        if os.getpid() != self._pid:
+            return
+        message = {"id": self.request_id, "event": event, **fields}
+        data = json.dumps(message, separators=(",", ":"), default=str).encode("utf-8") + b"\n"
+        with self._lock:
+            while data and not self.gone:
+                try:
+                    data = data[os.write(self._output, data) :]
+                except OSError:
+                    self.gone = True
+
+    def may_go_on(self) -> bool:
+        """Wait for `go` or `stop` after an announcement."""
+        message = self.next()
+        return message is not None and message.get("do") == "go"
+
+
+# --- Connections of our own -----------------------------------------------------------------------
+
+SYNC_DRIVERS: Dict[str, Tuple[str, ...]] = {
+    "postgresql": ("psycopg", "psycopg2", "pg8000"),
+    "mysql": ("pymysql", "mysqldb", "mysqlconnector", "mariadbconnector"),
+    "mariadb": ("pymysql", "mysqldb", "mysqlconnector", "mariadbconnector"),
+    "sqlite": ("pysqlite",),
+}
+CONNECT_TIMEOUT_KEYS = {
+    "psycopg": "connect_timeout",
+    "psycopg2": "connect_timeout",
+    "asyncpg": "timeout",
+    "pg8000": "timeout",
+    "pymysql": "connect_timeout",
+    "mysqldb": "connect_timeout",
+    "aiomysql": "connect_timeout",
+    "asyncmy": "connect_timeout",
+    "mysqlconnector": "connection_timeout",
+    "mariadbconnector": "connect_timeout",
+    "pyodbc": "timeout",
+    "oracledb": "tcp_connect_timeout",
+}
+
+
+def sqlite_path(url: Any) -> Optional[str]:
+    """Return the absolute path of an SQLite URL's file, or None for another or one in memory."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    path = url.database
+    if path.startswith("file:"):
+        parts = urllib.parse.urlsplit(path)
+        if ":memory:" in path or "mode=memory" in parts.query + str(dict(url.query)):
+            return None
+        path = urllib.parse.unquote(parts.path)
+    return os.path.abspath(path)
+
+
+def read_only_uri(path: str) -> str:
+    """Return the URI by which SQLite opens a file without the right to change or create it."""
+    return "file:" + urllib.parse.quote(os.path.abspath(path)) + "?mode=ro"
+
+
+class AsyncDoor:
+    """Calls a driver that only knows asyncio, from any thread, on an event loop of its own.
+
+    The loop has a thread to itself because env.py may have a running loop in the thread that asks.
+    """
+
+    def __init__(self) -> None:
+        asyncio = importlib.import_module("asyncio")
+        self._spawn = importlib.import_module("sqlalchemy.util").greenlet_spawn
+        self._submit = asyncio.run_coroutine_threadsafe
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+
+    def __call__(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """Call a function that waits inside, and wait for it."""
+
+        async def call() -> Any:
+            return await self._spawn(function, *arguments, **named)
+
+        return self._submit(call(), self._loop).result()
+
+
+def call_directly(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """Call a function; stands where an `AsyncDoor` stands for asyncio's drivers."""
+    return function(*arguments, **named)
+
+
+class Side:
+    """A connection of our own beside env.py's, in AUTOCOMMIT, opened through the driver alone.
+
+    An engine would ask the server several questions at its first connection; this asks none.
+    """
+
+    def __init__(self, url: Any, *, read_only: bool) -> None:
+        self.url = url
+        self._read_only = read_only
+        self._connection: Any = None
+        self._door: Callable[..., Any] = call_directly
+
+    def open(self) -> None:
+        """Connect, with the first driver that this Python has."""
+        problems = []
+        for url in self._candidates():
+            try:
+                dialect_class = url.get_dialect()
+                make = getattr(dialect_class, "import_dbapi", None) or dialect_class.dbapi
+                dialect = dialect_class(dbapi=make())
+            except ImportError as error:
+                problems.append(str(error))
+                continue
+            except Exception as error:
+                if type(error).__name__ != "NoSuchModuleError":
+                    raise
+                problems.append(first_line(error))
+                continue
+            self._connect(dialect, url)
+            return
+        raise Refusal("unreachable", "no driver for this URL: " + "; ".join(dict.fromkeys(problems)))
+
+    def _candidates(self) -> Iterator[Any]:
+        """Yield the URL for each driver to try, those that need no event loop first."""
+        backend = self.url.get_backend_name()
+        try:
+            given: Optional[str] = self.url.get_driver_name()
+            needs_loop = bool(getattr(self.url.get_dialect(), "is_async", False))
+        except Exception:
+            given, needs_loop = None, False
+        if given and not needs_loop:
+            yield self.url
+        for driver in SYNC_DRIVERS.get(backend, ()):
+            if driver != given:
+                yield self._with_driver(f"{backend}+{driver}", given)
+        if needs_loop or not given:
+            yield self.url
+
+    def _with_driver(self, name: str, given: Optional[str]) -> Any:
+        """Return the URL for another driver; asyncpg's own words are translated or left out."""
+        query = dict(self.url.query)
+        if given == "asyncpg":
+            mode = query.pop("ssl", None)
+            if mode is not None and "sslmode" not in query:
+                query["sslmode"] = mode
+            query = {key: text for key, text in query.items() if not key.startswith("prepared_")}
+        return self.url.set(drivername=name, query=query)
+
+    def _connect(self, dialect: Any, url: Any) -> None:
+        if getattr(dialect, "is_async", False):
+            self._door = AsyncDoor()
+        positional, named = dialect.create_connect_args(url)
+        positional, named = list(positional), dict(named)
+        key = CONNECT_TIMEOUT_KEYS.get(dialect.driver)
+        if key and key not in named:
+            named[key] = CONNECT_SECONDS
+        path = sqlite_path(url)
+        if path is not None:
+            named["check_same_thread"] = False  # env.py may be run in another thread than ours
+            if self._read_only:
+                positional[0] = read_only_uri(path)
+                named["uri"] = True
+        self._connection = self._door(dialect.connect, *positional, **named)
+        if url.get_backend_name() == "sqlite" and self._door is call_directly:
+            self._connection.isolation_level = None
+        else:
+            self._door(dialect.set_isolation_level, self._connection, "AUTOCOMMIT")
+
+    def rows(self, *statements: str) -> Rows:
+        """Execute statements and return the rows of the last."""
+        if self._connection is None:
+            self.open()
+        return self._door(self._execute, statements)
+
+    def _execute(self, statements: Sequence[str]) -> Rows:
+        cursor = self._connection.cursor()
+        try:
+            for statement in statements:
+                cursor.execute(statement)
+            if cursor.description is None:
+                return []
+            return [[plain(value) for value in row] for row in cursor.fetchall()]
+        finally:
+            cursor.close()
+
+    def look(self, statements: Dict[str, str], prepare: Sequence[str]) -> Dict[str, Rows]:
+        """Execute named queries in one transaction that is rolled back."""
+        self.rows("BEGIN", *prepare)
+        try:
+            return {name: self.rows(text) for name, text in statements.items()}
+        finally:
+            with contextlib.suppress(Exception):
+                self.rows("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the connection; what the driver thinks of that does not matter."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                self._door(connection.close)
+
+
+def transaction_open(connection: Any) -> bool:
+    """Tell whether a transaction is open on a SQLAlchemy connection, or in its driver.
+
+    SQLAlchemy 1.4 knows nothing of the transaction that the driver opened for a plain SELECT.
+    """
+    if connection.in_transaction():
+        return True
+    found = driver_transaction_open(driver_connection(connection))
+    if found is None:  # then trust SQLAlchemy, whose 2.x style leaves nothing open behind its back
+        return not getattr(connection, "_is_future", True)
+    return found
+
+
+def driver_connection(connection: Any) -> Any:
+    """Return the driver's connection (an adapter, for asyncio's) under SQLAlchemy's."""
+    proxied = connection.connection
+    return getattr(proxied, "dbapi_connection", None) or proxied.connection
+
+
+def driver_transaction_open(raw: Any) -> Optional[bool]:
+    """Tell whether a driver's connection is in a transaction; None where it does not tell."""
+    for read in (
+        lambda: raw.info.transaction_status != 0,  # psycopg, psycopg2
+        lambda: raw.in_transaction,  # sqlite3
+        lambda: raw._started,  # SQLAlchemy's adapter of asyncpg
+        lambda: raw._in_transaction,  # pg8000
+        lambda: bool(raw.server_status & 1),  # PyMySQL
+    ):
+        try:
+            found = read()
+        except Exception:  # noqa: S112 - each driver has at most one of these
+            continue
+        if isinstance(found, bool):
+            return found
+    return None
+
+
+def fetch(connection: Any, *statements: str, commit: bool = False) -> Rows:
+    """Execute statements on env.py's connection behind SQLAlchemy's back, leaving no trace.
+
+    A transaction that was open stays open; one that this begins is ended. Through SQLAlchemy, the
+    first statement would begin one, which Alembic takes for env.py's own ("external").
+    """
+    was_open = transaction_open(connection)
+    proxied = connection.connection
+    cursor = proxied.cursor()
+    try:
+        found: Rows = []
+        for statement in statements:
+            cursor.execute(statement)
+            if cursor.description is not None:
+                found = [[plain(value) for value in row] for row in cursor.fetchall()]
+        return found
+    finally:
+        cursor.close()
+        if not was_open:
+            proxied.commit() if commit else proxied.rollback()
+
+
+# --- Keeping env.py from writing while it is only looked at ---------------------------------------
+
+
+class Looking:
+    """Makes the connections of env.py read-only while `active`, whatever engine they come from.
+
+    SQLite files are opened with `mode=ro`, and one that does not exist is replaced by memory. Other
+    servers get the kit's statements at the beginning of each transaction.
+    """
+
+    MARK = "orchestrate.looked-at"
+
+    def __init__(self) -> None:
+        self.active = False
+        self.statements: Sequence[str] = ()
+        self.replaced: List[str] = []
+        self.refused: Optional[str] = None
+
+    def install(self) -> None:
+        """Listen to every engine there is or will be."""
+        event = importlib.import_module("sqlalchemy.event")
+        engine = importlib.import_module("sqlalchemy.engine").Engine
+        pool = importlib.import_module("sqlalchemy.pool").Pool
+        event.listen(engine, "do_connect", self._connecting)
+        event.listen(engine, "begin", self._began)
+        event.listen(engine, "before_cursor_execute", self._executing)
+        event.listen(engine, "handle_error", self._failed)
+        event.listen(pool, "checkout", self._checked_out)
+
+    @contextlib.contextmanager
+    def at(self, kit: Json, *, wanted: bool) -> Iterator[None]:
+        """Be active for a while."""
+        self.statements = kit["read_only"]
+        self.replaced = []
+        self.refused = None
+        self.active = wanted
+        try:
+            yield
+        finally:
+            self.active = False
+
+    def _connecting(self, dialect: Any, _record: Any, positional: Any, named: Any) -> None:
+        if not self.active or dialect.name != "sqlite":
+            return
+        given = positional[0] if positional else named.get("database")
+        if not isinstance(given, str) or given in {"", ":memory:"} or "mode=memory" in given:
+            return
+        path = given
+        if given.startswith("file:"):
+            path = urllib.parse.unquote(urllib.parse.urlsplit(given).path)
+        path = os.path.abspath(path)
+        if os.path.exists(path):
+            given, named["uri"] = read_only_uri(path), True
+        else:
+            self.replaced.append(path)
+            given = ":memory:"
+        if positional:
+            positional[0] = given
+        else:
+            named["database"] = given
+
+    def _checked_out(self, _connection: Any, record: Any, _proxy: Any) -> None:
+        if self.active:
+            record.info[self.MARK] = True
+        elif record.info.get(self.MARK):
+            # Opened while we looked, kept in a pool of env.py's: have it replaced by a new one.
+            raise importlib.import_module("sqlalchemy.exc").DisconnectionError
+
+    def _began(self, connection: Any) -> None:
+        if self.active:
+            self._send(connection)
+
+    def _executing(self, connection: Any, *_: Any) -> None:
+        # SQLAlchemy 1.4 executes outside of a transaction that it would tell us about.
+        if self.active and not connection.in_transaction():
+            self._send(connection)
+
+    def _send(self, connection: Any) -> None:
+        with contextlib.suppress(Exception):
+            if driver_transaction_open(driver_connection(connection)):
+                return
+            cursor = connection.connection.cursor()
+            try:
+                for statement in self.statements:
+                    cursor.execute(statement)
+            finally:
+                cursor.close()
+
+    def _failed(self, context: Any) -> None:
+        if self.active and refused_as_read_only(context.original_exception):
+            self.refused = first_line(context.original_exception)
+
+
+# --- The project ----------------------------------------------------------------------------------
+
+
+class Hook:
+    """The project's own few lines of Python, run beside env.py."""
+
+    def __init__(self, name: str, source: str, spec: Json) -> None:
+        self.source = source
+        self.module = types.ModuleType("orchestrate_hook")
+        self.module.__file__ = name
+        sys.modules["orchestrate_hook"] = self.module
+        exec(compile(source, name, "exec"), self.module.__dict__)  # noqa: S102 - its purpose
+        session = getattr(self.module, "session", None)
+        # Once a process and never left: applications made for each run leak connections.
+        self._session = session(spec) if session else None
+        if hasattr(self._session, "__enter__"):
+            self._session.__enter__()
+
+    def around(self, config: Any, spec: Json) -> Any:
+        """Return a context manager that goes around one run of env.py."""
+        function = getattr(self.module, "around", None)
+        found = function(config, spec) if function else None
+        return found if hasattr(found, "__enter__") else contextlib.nullcontext()
+
+
+class Project:
+    """One Alembic project as a request describes it."""
+
+    _kept: Dict[str, Any] = {}
+    _hook: Optional[Hook] = None
+    _home: str = ""
+
+    def __init__(self, fields: Json, url_text: str) -> None:
+        self.fields = fields
+        if not Project._home:
+            Project._home = os.getcwd()
+        self.directory = os.path.abspath(os.path.join(Project._home, fields.get("directory") or "."))
+        self.url_text = url_text
+        self.url: Any = None
+
+    @property
+    def spec(self) -> Json:
+        """Return what hooks are told: the project's fields and the target's URL."""
+        return {**self.fields, "url": self.url_text}
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """Stand in the project's directory with its environment, and leave all as it was found."""
+        environment, path = dict(os.environ), list(sys.path)
+        try:
+            try:
+                os.chdir(self.directory)
+            except OSError as error:
+                raise Refusal("project-unreadable", f"no project directory: {error}") from None
+            os.environ.update(self.fields.get("environ") or {})
+            for folder in reversed(self.fields.get("sys_path") or []):
+                sys.path.insert(0, os.path.abspath(folder))
+            # `python -m alembic` would find modules here. Last, so that nothing is shadowed.
+            sys.path.append(self.directory)
+            self._read_url()
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                os.chdir(Project._home)
+            if dict(os.environ) != environment:
+                os.environ.clear()
+                os.environ.update(environment)
+            sys.path[:] = path
+
+    def _read_url(self) -> None:
+        make_url = importlib.import_module("sqlalchemy.engine").make_url
+        try:
+            url = make_url(self.url_text)
+            path = sqlite_path(url)
+        except Exception as error:
+            raise Refusal("unreachable", f"this is not a database URL: {type(error).__name__}") from None
+        if path is not None and not url.database.startswith("file:"):
+            url = url.set(database=path)  # before anything can change the directory
+        self.url = url
+
+    def start_hook(self) -> Optional[Hook]:
+        """Load the hook, if there is one, once for the life of the process."""
+        wanted = self.fields.get("hook")
+        if not wanted:
+            return None
+        if Project._hook is None:
+            Project._hook = Hook(wanted["name"], wanted["source"], self.spec)
+        elif Project._hook.source != wanted["source"]:
+            raise Refusal("agent-failed", "one agent cannot serve two hooks")
+        return Project._hook
+
+    def config(self) -> Any:
+        """Make a fresh Alembic configuration with the target's values in it."""
+        config_class = importlib.import_module("alembic.config").Config
+        fields = self.fields
+        named: Json = {"ini_section": fields.get("section") or "alembic"}
+        path = fields.get("config")
+        if path and not os.path.exists(path):
+            raise Refusal("project-unreadable", f"there is no `{path}` in {self.directory}")
+        if path and path.endswith(".toml"):
+            if os.path.exists("alembic.ini"):  # as Alembic's own command line does
+                named["file_"] = os.path.abspath("alembic.ini")
+            named["toml_file"] = os.path.abspath(path)
+        elif path:
+            named["file_"] = os.path.abspath(path)
+        if fields.get("x"):
+            # Only then: galaxy's env.py takes another URL when there are command-line options.
+            namespace = importlib.import_module("argparse").Namespace
+            named["cmd_opts"] = namespace(x=list(fields["x"]))
+        try:
+            config = config_class(**named)
+        except TypeError:
+            raise Refusal(
+                "project-unreadable", "this Alembic is too old for pyproject.toml (1.16 reads it)"
+            ) from None
+        if not config.file_config.has_section(config.config_ini_section):
+            config.file_config.add_section(config.config_ini_section)
+        for key, value in (fields.get("options") or {}).items():
+            config.set_main_option(key, str(value).replace("%", "%%"))
+        if fields.get("script_location"):
+            config.set_main_option("script_location", fields["script_location"].replace("%", "%%"))
+        if fields.get("version_locations"):
+            joined = os.pathsep.join(fields["version_locations"]).replace("%", "%%")
+            config.set_main_option("version_locations", joined)
+            config.set_main_option("version_path_separator", "os")
+        return config
+
+    def script(self, config: Any) -> Any:
+        """Return the script directory, kept for the life of the process: loading it is dear.
+
+        One for each dialect, as projects exist whose env.py chooses version locations by dialect.
+        """
+        key = self.key
+        if key not in Project._kept:
+            directory_class = importlib.import_module("alembic.script").ScriptDirectory
+            script = directory_class.from_config(config)
+            if self.fields.get("version_locations"):
+                script.version_locations = list(self.fields["version_locations"])
+                script.__dict__.pop("_version_locations", None)
+            Project._kept[key] = script
+        elif config.get_main_option("prepend_sys_path"):
+            # `from_config` puts these on sys.path as a side effect, which env.py relies on.
+            importlib.import_module("alembic.script").ScriptDirectory.from_config(config)
+        return Project._kept[key]
+
+    @property
+    def key(self) -> str:
+        """Return what two targets have in common that share a script directory."""
+        fields = {
+            name: self.fields.get(name)
+            for name in ("config", "section", "script_location", "version_locations", "sys_path")
+        }
+        fields["directory"] = self.directory
+        fields["options"] = {
+            key: value
+            for key, value in (self.fields.get("options") or {}).items()
+            if "location" in key
+        }
+        return json.dumps([fields, self.url.get_backend_name()], sort_keys=True, default=str)
+
+    @property
+    def probed(self) -> Any:
+        """Return the script directory as env.py left it, or None if no env.py has run for it."""
+        return Project._kept.get(self.key)
+
+    @contextlib.contextmanager
+    def attribute(self, config: Any) -> Iterator[None]:
+        """Put a connection or an engine where env.py looks for one, if the project asks for it."""
+        kind = self.fields.get("attribute")
+        if not kind:
+            yield
+            return
+        sqlalchemy = importlib.import_module("sqlalchemy")
+        null_pool = importlib.import_module("sqlalchemy.pool").NullPool
+        engine = sqlalchemy.create_engine(self.url, poolclass=null_pool)
+        if kind == "engine":
+            config.attributes["connection"] = engine
+            yield
+            return
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            yield
+
+
+# --- What version files there are -----------------------------------------------------------------
+
+
+class Files:
+    """Names and digests of a script directory's files, read again only when they change."""
+
+    def __init__(self) -> None:
+        self._known: Dict[str, Tuple[Tuple[int, int], str]] = {}
+
+    def sha256(self, path: str) -> str:
+        """Return a file's digest, from memory if its time and size are the same."""
+        status = os.stat(path)
+        stamp = (status.st_mtime_ns, status.st_size)
+        known = self._known.get(path)
+        if known is None or known[0] != stamp:
+            known = (stamp, sha256_of(path))
+            self._known[path] = known
+        return known[1]
+
+    def digest(self, script: Any) -> str:
+        """Return a digest of names and bytes of all files that make the graph; imports none.
+
+        Alembic's version is part of it, because it decides how the files are read.
+        """
+        parts = [sys.modules["alembic"].__version__]
+        environment = os.path.join(script.dir, "env.py")
+        if os.path.exists(environment):
+            parts.append("env.py " + self.sha256(environment))
+        for number, location in enumerate(script._version_locations):
+            for name, path in sorted(self._listed(script, str(location))):
+                parts.append(f"{number} {name} {self.sha256(path)}")
+        return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+    @staticmethod
+    def _listed(script: Any, location: str) -> Iterator[Tuple[str, str]]:
+        endings = (".py", ".pyc", ".pyo") if getattr(script, "sourceless", False) else (".py",)
+        recursive = getattr(script, "recursive_version_locations", False)
+        for folder, folders, names in os.walk(location):
+            if not recursive:
+                folders[:] = [one for one in folders if one == "__pycache__" and len(endings) > 1]
+            folders.sort()
+            if folder.endswith("__pycache__") and len(endings) == 1:
+                continue
+            for name in names:
+                if name.endswith(endings):
+                    path = os.path.join(folder, name)
+                    yield os.path.relpath(path, location).replace(os.sep, "/"), path
+
+
+# --- Watching what runs ---------------------------------------------------------------------------
+
+
+class Watch:
+    """A thread that tells of slow statements, of who blocks them, and of a deadline that passed.
+
+    It asks the server through a connection of its own, never through the main thread's.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._wake = threading.Condition()
+        self._thread: Optional[threading.Thread] = None
+        self._active = 0
+        self._deadline: Optional[float] = None
+        self._roots: Tuple[str, ...] = ()
+        self._side: Optional[Side] = None
+        self._kit: Json = {}
+        self.worker = threading.get_ident()
+        self.phase = ""
+        self.step: Optional[str] = None
+        self.session: Optional[str] = None
+        self.statement: Optional[Tuple[str, float]] = None
+        self.reported: Optional[Tuple[str, float]] = None
+        self.blockers: Rows = []
+
+    @contextlib.contextmanager
+    def over(self, request: Json, project: Optional[Project]) -> Iterator[None]:
+        """Watch one request."""
+        seconds = request.get("deadline")
+        if seconds is None and request["do"] != "run":
+            yield
+            return
+        self._deadline = None if seconds is None else time.monotonic() + float(seconds)
+        self._kit = request.get("dialect") or {}
+        self._roots = (project.directory + os.sep,) if project else ()
+        self.worker = threading.get_ident()
+        self.phase, self.step, self.session, self.statement = request["do"], None, None, None
+        self.reported, self.blockers = None, []
+        with self._wake:
+            self._active += 1
+            turn = self._active
+            self._wake.notify()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, daemon=True)
+            self._thread.start()
+        try:
+            yield
+        finally:
+            with self._wake:
+                self._active = 0 if self._active == turn else self._active
+            side, self._side = self._side, None
+            if side is not None:
+                side.close()
+
+    def add_root(self, folder: str) -> None:
+        """Count the files under a folder as the project's."""
+        self._roots = (*self._roots, os.path.abspath(folder) + os.sep)
+
+    def target(self, url: Any) -> None:
+        """Say which database blockers are asked of."""
+        self._side = Side(url, read_only=True)
+
+    def enter(self, phase: str) -> None:
+        """Note what is going on, and tell it."""
+        self.phase = phase
+        self._channel.send("phase", phase=phase)
+
+    def _work(self) -> None:
+        alive = sampled = time.monotonic()
+        while True:
+            with self._wake:
+                if not self._active:
+                    self._wake.wait()
+                    alive = time.monotonic()
+            time.sleep(SLOW_SECONDS)
+            now = time.monotonic()
+            if not self._active:
+                continue
+            with contextlib.suppress(Exception):
+                if self._deadline is not None and now > self._deadline:
+                    self._deadline = None
+                    self._stalled()
+                if now - alive >= ALIVE_SECONDS:
+                    alive = now
+                    self._channel.send("alive", step=self.step, phase=self.phase)
+                statement = self.statement
+                if statement is not None and now - statement[1] > SLOW_SECONDS:
+                    self._report(statement, now)
+                    if now - statement[1] > BLOCKER_SECONDS / 2 and now - sampled > BLOCKER_SECONDS:
+                        self._sample(statement)
+                        sampled = time.monotonic()
+
+    def _report(self, statement: Tuple[str, float], now: float) -> None:
+        if self.reported is not statement:
+            self.reported = statement
+            self._channel.send(
+                "statement",
+                step=self.step,
+                text=self._channel.scrub(cut(statement[0])),
+                seconds=round(now - statement[1], 3),
+                ended=False,
+            )
+
+    def _sample(self, statement: Tuple[str, float]) -> None:
+        side = self._side
+        if side is None:
+            return
+        rows = sqlite_blockers(side.url) if self._kit.get("lock_kind") == "file" else []
+        for text in self._kit.get("blockers") or []:
+            if rows or self.session is None:
+                break
+            with contextlib.suppress(Exception):
+                rows = side.rows(text.replace("{pid}", self.session))
+        if rows and self.statement is statement:
+            self.blockers = json.loads(self._channel.scrub(json.dumps(rows, default=str)))
+            seconds = round(time.monotonic() - statement[1], 3)
+            self._channel.send("waiting", step=self.step, seconds=seconds, blockers=self.blockers)
+
+    def _stalled(self) -> None:
+        statement = self.statement
+        self._channel.send(
+            "stalled",
+            step=self.step,
+            where=self.where(sys._current_frames().get(self.worker)),
+            phase=self.phase,
+            statement=self._channel.scrub(cut(statement[0])) if statement else None,
+            blockers=self.blockers,
+        )
+
+    def where(self, frame: Optional[types.FrameType]) -> Optional[str]:
+        """Return file and line of the innermost frame of the project, or of any."""
+        innermost = None
+        while frame is not None:
+            name = os.path.abspath(frame.f_code.co_filename)
+            place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            if not frame.f_code.co_filename.startswith("<"):
+                innermost = innermost or place
+                if self.is_project(name):
+                    return place
+            frame = frame.f_back
+        return innermost
+
+    def is_project(self, path: str) -> bool:
+        """Tell whether a file is the project's own, not a package of its environment."""
+        return path.startswith(self._roots or ("\0",)) and "site-packages" not in path
+
+    def where_raised(self, error: BaseException) -> Optional[str]:
+        """Return file and line of the project's innermost frame that an exception passed."""
+        found = None
+        for one in causes(error):
+            for frame, line in traceback.walk_tb(one.__traceback__):
+                if self.is_project(os.path.abspath(frame.f_code.co_filename)):
+                    found = f"{frame.f_code.co_filename}:{line}"
+            if found:
+                return found
+        return None
+
+
+def sqlite_blockers(url: Any) -> Rows:
+    """Return processes that hold locks on an SQLite file: Linux tells in /proc/locks."""
+    path = sqlite_path(url)
+    rows: Rows = []
+    if path is None or not os.path.exists("/proc/locks"):
+        return rows
+    inodes = {
+        str(os.stat(path + ending).st_ino)
+        for ending in ("", "-wal", "-shm", "-journal")
+        if os.path.exists(path + ending)
+    }
+    seen = set()
+    with open("/proc/locks", encoding="ascii", errors="replace") as locks:
+        for line in locks:
+            words = line.replace("->", "").split()
+            # number, POSIX, ADVISORY, WRITE, pid, major:minor:inode, start, end
+            if len(words) < 6 or words[1] != "POSIX" or words[5].split(":")[-1] not in inodes:
+                continue
+            pid = int(words[4])
+            if pid not in {os.getpid(), *seen}:
+                seen.add(pid)
+                rows.append([pid, None, process_name(pid), words[3].lower() + " lock", None, None])
+    return rows
+
+
+def process_name(pid: int) -> Optional[str]:
+    """Return the short name of a process, if it can be seen from here."""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return None
+
+
+# --- Runs of env.py -------------------------------------------------------------------------------
+
+
+class Job:
+    """A request about a target, with all that its handler needs."""
+
+    def __init__(self, agent: "Agent", request: Json) -> None:
+        self.request = request
+        self.kit: Json = request.get("dialect") or {}
+        self.channel = agent.channel
+        self.watch = agent.watch
+        self.looking = agent.looking
+        self.files = agent.files
+        self.project = Project(request.get("project") or {}, request.get("url") or "")
+        self._agent = agent
+
+    @property
+    def side(self) -> Side:
+        """Return our own connection to the target, which only looks."""
+        return self._agent.side_for(self.project.url)
+
+    def missing_file(self) -> Optional[str]:
+        """Return the path of the target's SQLite file if there is no such file yet."""
+        path = sqlite_path(self.project.url)
+        return path if path is not None and not os.path.exists(path) else None
+
+    def identity(self) -> Rows:
+        """Read which database our own connection reaches."""
+        missing = self.missing_file()
+        if missing is not None:
+            return [[os.path.realpath(missing)]]
+        if not self.kit.get("identity"):
+            return url_identity(self.project.url)
+        return self.side.rows(self.kit["identity"])
+
+    def snapshot(self) -> Dict[str, Rows]:
+        """Read the rows that describe the target's schema."""
+        if self.missing_file() is not None:
+            return {name: [] for name in self.kit["snapshot"]}
+        return self.side.look(self.kit["snapshot"], self.kit["read_only"])
+
+
+def url_identity(url: Any) -> Rows:
+    """Return host, port and database of a URL: all there is for a server we know nothing of."""
+    return [[url.host, url.port, url.database]]
+
+
+class EnvRun:
+    """One run of env.py with `configure` replaced and a function of ours for the work.
+
+    A subclass says what the function does. The connection that env.py configures is compared with
+    the target before anything else happens: nothing runs on another database.
+    """
+
+    as_sql = False
+    destination: Any = "heads"
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.fault: Optional[Refusal] = None
+        self.called = False
+        self.guarded: Any = None
+        self.habits: Json = {}
+        self.version_table: Optional[str] = None
+        self.version_schema: Optional[str] = None
+        self.default_schema: Optional[str] = None
+        self.heads_query = ""
+        self.sessions: List[Any] = []
+
+    # What subclasses say.
+
+    def steps(self, heads: Sequence[str], context: Any) -> Iterable[Any]:
+        """Return the steps Alembic is to run."""
+        raise NotImplementedError
+
+    def configured(self, connection: Any) -> None:
+        """Act on env.py's connection once it is known to be the right one."""
+
+    def adjust(self, named: Json) -> None:
+        """Change the arguments of env.py's `configure`."""
+
+    # The run.
+
+    def execute(self) -> None:
+        """Run env.py; ends with a `Refusal` whenever something is not as it has to be."""
+        watch, project = self.job.watch, self.job.project
+        try:
+            self._execute()
+        except Refusal as refusal:
+            self.job.channel.end_child()
+            self.fault = self.fault or refusal
+        except BaseException as error:
+            self.job.channel.end_child()
+            if not isinstance(error, SystemExit) or error.code not in (None, 0):
+                self.fault = self.fault or self.explain(error)
+            release_frames(error)
+        self.job.channel.end_child()
+        watch.worker = threading.get_ident()
+        if self.fault is not None:
+            raise self.fault
+        if not self.called:
+            raise Refusal(
+                "env-failed",
+                f"{os.path.join(project.directory, 'env.py')} ended without a call of"
+                " `context.run_migrations()`",
+            )
+
+    def _execute(self) -> None:
+        project, watch = self.job.project, self.job.watch
+        hook = project.start_hook()
+        config = project.config()
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(project.attribute(config))
+            if hook is not None:
+                stack.enter_context(hook.around(config, project.spec))
+            try:
+                script = project.script(config)
+            except Refusal:
+                raise
+            except Exception as error:
+                raise self._refusal("project-unreadable", error) from error
+            watch.add_root(script.dir)
+            environment_class = importlib.import_module("alembic.runtime.environment")
+            environment = environment_class.EnvironmentContext(
+                config,
+                script,
+                fn=self._work,
+                as_sql=self.as_sql,
+                destination_rev=self.destination,
+                dont_mutate=True,
+            )
+            # On the instance: Alembic's proxies are registered for the exact class, so a subclass
+            # would do nothing.
+            environment.configure = self._configure(environment)
+            with environment:
+                script.run_env()
+
+    def _refusal(self, kind: str, error: BaseException, message: Optional[str] = None) -> Refusal:
+        refusal = Refusal(kind, message or first_line(error))
+        refusal.trace = trace_of(error)
+        refusal.details = {"where": self.job.watch.where_raised(error)}
+        return refusal
+
+    def explain(self, error: BaseException) -> Refusal:
+        """Return what an exception that came out of env.py means."""
+        refused = self.job.looking.refused
+        if refused or (self.job.looking.active and refused_as_read_only(error)):
+            return self._refusal(
+                "env-writes", error, f"env.py tried to write: {refused or first_line(error)}"
+            )
+        return self._refusal("env-failed", error)
+
+    def _configure(self, environment: Any) -> Callable[..., None]:
+        original = environment.configure
+
+        def configure(*arguments: Any, **named: Any) -> None:
+            self.job.channel.end_child()
+            self.job.watch.worker = threading.get_ident()
+            connection = arguments[0] if arguments else named.get("connection")
+            if connection is not None and hasattr(connection, "connection"):
+                self._guard(connection)
+                if not self.as_sql:
+                    self.configured(connection)
+            self.habits = {
+                "external_transaction": bool(connection is not None and connection.in_transaction()),
+                "transaction_per_migration": bool(named.get("transaction_per_migration", False)),
+            }
+            self.adjust(named)
+            original(*arguments, **named)
+
+        return configure
+
+    def _guard(self, connection: Any) -> None:
+        """Refuse to go on unless env.py's connection reaches the target."""
+        if self.fault is not None:
+            raise self.fault
+        kit, url = self.job.kit, self.job.project.url
+        own = self.job.identity()
+        if self.job.looking.replaced and kit.get("lock_kind") == "file":
+            found: Rows = [[os.path.realpath(self.job.looking.replaced[-1])]]
+        elif not kit.get("identity"):
+            found = url_identity(connection.engine.url)
+        else:
+            try:
+                found = fetch(connection, kit["identity"])
+            except Exception as error:
+                if connection.dialect.name == url.get_backend_name():
+                    raise
+                # The text of one dialect means nothing to another server.
+                found = [[connection.dialect.name, first_line(error)]]
+        if kit.get("lock_kind") == "file":
+            same = file_identity(found) == file_identity(own)
+        else:
+            same = comparable(found) == comparable(own)
+        if not same:
+            there = describe(connection.engine.url, found)
+            self.fault = Refusal(
+                "wrong-database",
+                f"env.py connected to {there}, not to {describe(url, own)}",
+                {"expected": own, "found": found},
+            )
+            raise self.fault
+        self.guarded = connection
+        if kit.get("session") and not self.as_sql:
+            self._note_session(connection)
+
+    def _note_session(self, connection: Any) -> None:
+        rows = fetch(connection, self.job.kit["session"])
+        session = str(rows[0][0]) if rows and rows[0] else ""
+        self.sessions.append(session)
+        if session.isdigit():
+            self.job.watch.session = session
+
+    def _work(self, heads: Sequence[str], context: Any) -> Iterable[Any]:
+        """Take Alembic's place in choosing the steps. Called by `context.run_migrations()`."""
+        self.job.channel.end_child()
+        if self.fault is not None:
+            raise self.fault
+        if not self.as_sql and self.guarded is None:
+            self._guard(context.connection)
+        table, schema = context.version_table, context.version_table_schema
+        if self.called and (table, schema) != (self.version_table, self.version_schema):
+            self.fault = Refusal(
+                "env-failed",
+                "env.py migrates several version tables in one run "
+                f"(`{self.version_table}`, then `{schema + '.' if schema else ''}{table}`);"
+                " a target has one: have env.py choose it by an option, `-x` or a variable",
+            )
+            raise self.fault
+        if self.called:
+            return ()
+        self.called = True
+        self.version_table, self.version_schema = table, schema
+        self.habits["transactional_ddl"] = bool(context.impl.transactional_ddl)
+        if not self.as_sql:
+            self._find_version_table(context)
+        return self.steps(heads, context)
+
+    def _find_version_table(self, context: Any) -> None:
+        """Learn where the version table is now: env.py may have moved the search path."""
+        if self.job.kit.get("default_schema"):
+            rows = fetch(context.connection, self.job.kit["default_schema"])
+            self.default_schema = rows[0][0] if rows else None
+        preparer = context.dialect.identifier_preparer
+        name = preparer.quote(self.version_table)
+        schema = self.version_schema or self.default_schema
+        if schema:
+            name = f"{preparer.quote(schema)}.{name}"
+        self.heads_query = f"SELECT version_num FROM {name}"  # noqa: S608 - quoted above
+
+    def visible_heads(self) -> List[str]:
+        """Read the version table through our own connection; none where there is no table."""
+        if self.job.missing_file() is not None:
+            return []
+        try:
+            rows = self.job.side.rows(self.heads_query)
+        except Exception:
+            self.job.side.close()  # it may only have been idle for too long
+            if self._has_version_table() is False:
+                return []
+            rows = self.job.side.rows(self.heads_query)
+        return sorted(row[0] for row in rows)
+
+    def _has_version_table(self) -> Optional[bool]:
+        if not self.job.kit.get("tables"):
+            return None
+        schema = self.version_schema or self.default_schema
+        return any(
+            name == self.version_table and (not schema or not found or found == schema)
+            for found, name in self.job.side.rows(self.job.kit["tables"])
+        )
+
+
+def file_identity(rows: Rows) -> str:
+    """Return the one path of an SQLite identity with every link in it resolved."""
+    value = rows[0][-1] if rows and rows[0] else ""
+    return os.path.realpath(value) if value else ""
+
+
+def describe(url: Any, identity: Rows) -> str:
+    """Return a database for people: its URL without user and password, and what it says it is."""
+    host = f"{url.host or ''}{':' + str(url.port) if url.port else ''}"
+    place = f"{url.get_backend_name()}://{host}/{url.database or ''}"
+    known = ", ".join(str(value) for row in identity for value in row if value is not None)
+    return f"`{place}`" + (f" ({known})" if known and known not in place else "")
+
+
+class Probe(EnvRun):
+    """A run of env.py that does nothing, to see what it would work on."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self.result: Json = {}
+
+    def steps(self, heads: Sequence[str], context: Any) -> Iterable[Any]:
+        """Read what only env.py's own run can tell; the revisions are not loaded."""
+        dialect = context.dialect
+        self.result = {
+            "dialect": dialect.name,
+            "driver": dialect.driver,
+            "asynchronous": bool(getattr(dialect, "is_async", False)),
+            "env_heads": sorted(heads),
+        }
+        if not self.job.kit.get("tables"):
+            inspect = importlib.import_module("sqlalchemy").inspect
+            names = inspect(context.connection).get_table_names(schema=self.version_schema)
+            self.result["names"] = names
+        if not self.job.kit.get("server_version"):
+            info = getattr(dialect, "server_version_info", None) or ()
+            self.result["server_version"] = [[".".join(str(part) for part in info)]]
+        return ()
+
+    def probe(self) -> Json:
+        """Return what was seen, through env.py and through our own connection."""
+        job, kit = self.job, self.job.kit
+        missing = job.missing_file()
+        sessions: Rows = []
+        result: Json = {"identity": job.identity(), "session": None, "server_version": []}
+        if missing is None:
+            if kit.get("server_version"):
+                result["server_version"] = job.side.rows(kit["server_version"])
+            if kit.get("session"):
+                sessions = result["session"] = job.side.rows(kit["session"])
+        elif kit.get("server_version"):
+            result["server_version"] = memory_rows(kit["server_version"])
+        with job.looking.at(kit, wanted=job.project.fields.get("read_only_probe", True)):
+            job.watch.enter("running env.py")
+            self.execute()
+        pooled = False
+        if sessions and missing is None:
+            # Behind a pooler, our idle connection has given its server session to others.
+            first = str(sessions[0][0])
+            later = str(job.side.rows(kit["session"])[0][0])
+            pooled = first in self.sessions or later != first
+        script = job.project.probed
+        names = self.result.pop("names", None)
+        tables = self._tables(names, missing)
+        result.update(self.result)
+        result.update(self.habits)
+        result.update(
+            pooled=pooled,
+            heads=self.visible_heads(),
+            has_version_table=any(self._is_version_table(row) for row in tables),
+            version_table=self.version_table,
+            version_table_schema=self.version_schema,
+            default_schema=self.default_schema,
+            tables=sum(not self._is_version_table(row) for row in tables),
+            script_location=script.dir,
+            version_locations=[str(one) for one in script._version_locations],
+            graph_digest=job.files.digest(script),
+        )
+        self._compare_views(result)
+        return result
+
+    def _tables(self, names: Optional[List[str]], missing: Optional[str]) -> Rows:
+        if names is not None:
+            return [[None, name] for name in names]
+        return [] if missing else self.job.side.rows(self.job.kit["tables"])
+
+    def _is_version_table(self, row: Sequence[Any]) -> bool:
+        schema = self.version_schema or self.default_schema
+        return row[1] == self.version_table and (not schema or not row[0] or row[0] == schema)
+
+    def _compare_views(self, result: Json) -> None:
+        """Refuse a target of which env.py and we see different version rows."""
+        seen = result.pop("env_heads")
+        if seen != result["heads"]:
+            raise Refusal(
+                "wrong-database",
+                f"env.py's connection finds {', '.join(seen) or 'no revision'} in"
+                f" `{self.version_table}`, our own connection to the same database finds"
+                f" {', '.join(result['heads']) or 'none'}",
+            )
+
+
+def memory_rows(sql: str) -> Rows:
+    """Ask SQLite itself, where there is no file to ask."""
+    sqlite3 = importlib.import_module("sqlite3")
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        return [list(row) for row in connection.execute(sql).fetchall()]
+
+
+class Stepper(EnvRun):
+    """Runs revisions through env.py, announcing each and believing only what was committed."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        request = job.request
+        self.all_steps: List[Json] = request["steps"]
+        self.direction: str = request["direction"]
+        self.marking = request["do"] == "mark"
+        self.mode: str = "session" if self.marking else request["mode"]
+        self.snapshots = bool(request.get("snapshots"))
+        self.todo: List[Json] = []
+        self.done = 0
+        self.stopped = False
+        self.current: Optional[Json] = None
+        self.context: Any = None
+        self.seeded: set = set()
+        revisions = [part["revision"] for part in self._parts(self.all_steps[-1])]
+        self.destination = revisions[-1]
+        self._reset()
+
+    def _reset(self) -> None:
+        self.bodies = self.versions = 0
+        self.versioned: Optional[set] = None
+        self.in_body = self.left = False
+        self.hidden: Optional[BaseException] = None
+        self.before: Optional[Dict[str, Rows]] = None
+        self.texts: List[str] = []
+        self.count = 0
+        self.sql_seconds = 0.0
+        self.failing: Optional[str] = None
+        self.started_at = time.monotonic()
+
+    @staticmethod
+    def _parts(step: Json) -> List[Json]:
+        return step.get("parts") or [step]
+
+    # The whole of it.
+
+    def run(self) -> Json:
+        """Carry out the steps and return what was done."""
+        self.job.watch.target(self.job.project.url)
+        groups = [[one] for one in self.all_steps] if self.mode == "isolated" else [self.all_steps]
+        for group in groups:
+            self.todo = list(group)
+            self.called = self.stopped and self.called
+            self.job.watch.enter("running env.py")
+            self._run_group()
+            if self.stopped:
+                break
+        return {"heads": self.visible_heads(), "done": self.done}
+
+    def _run_group(self) -> None:
+        self.called = False
+        try:
+            self.execute()
+            if self.current is not None:
+                self._settle(self.current)
+        except Refusal as refusal:
+            if self.current is not None:
+                refusal.details = {**self._evidence(), **refusal.details}
+            raise
+        finally:
+            self.job.channel.in_revision = False
+            self.context = None
+
+    def _settle(self, step: Json) -> None:
+        """Judge a step that was announced and not yet confirmed when env.py returned."""
+        if self.bodies == self.versions == len(self._parts(step)) and self.hidden is None:
+            self._confirm(step)
+            return
+        said = f": {first_line(self.hidden)}" if self.hidden is not None else ""
+        refusal = Refusal("swallowed", f"env.py hid what ended revision {step['revision']}{said}")
+        if self.hidden is not None:
+            refusal.trace = trace_of(self.hidden)
+            refusal.details["where"] = self.job.watch.where_raised(self.hidden)
+            release_frames(self.hidden)
+        raise refusal
+
+    def explain(self, error: BaseException) -> Refusal:
+        """Return what an exception means: a failed step, if one was under way."""
+        if self.current is None:
+            return super().explain(error)
+        refusal = self._refusal("step-failed", error)
+        state, code = state_of(error)
+        refusal.details.update(sqlstate=state, driver_code=code)
+        return refusal
+
+    def _evidence(self) -> Json:
+        """Return what can be known of a step that failed, once env.py's connection is gone."""
+        assert self.current is not None
+        heads = snapshot = None
+        with contextlib.suppress(Exception):
+            heads = self.visible_heads()
+        if self.snapshots or self.left:
+            with contextlib.suppress(Exception):
+                snapshot = self._limited_snapshot()
+        scrub = self.job.channel.scrub
+        return {
+            "step": self.current["id"],
+            "left_transaction": self.left,
+            "statements": [scrub(text) for text in self.texts],
+            "failing": scrub(self.failing) if self.failing else None,
+            "sqlstate": None,
+            "driver_code": None,
+            "heads": heads,
+            "snapshot": snapshot,
+            "blockers": self.job.watch.blockers,
+        }
+
+    # Inside env.py.
+
+    def adjust(self, named: Json) -> None:
+        """Force a commit after each revision, unless the project's own transaction is wanted."""
+        if self.mode != "native":
+            named["transaction_per_migration"] = True
+
+    def configured(self, connection: Any) -> None:
+        """Set the session's timeouts."""
+        if self.job.kit.get("timeouts"):
+            fetch(connection, *self.job.kit["timeouts"], commit=True)
+
+    def steps(self, heads: Sequence[str], context: Any) -> Iterator[Any]:
+        """Yield each step to Alembic. What stands after a `yield` happens after its commit."""
+        self.context = context
+        self._wrap_context(context)
+        self._check_files(context.script)
+        first = True
+        for step in self.todo:
+            if first:
+                self._compare_heads(heads)
+            if not self._announce(step):
+                self.stopped = True
+                return
+            if first:
+                first = False
+                self._prepare(heads, context)
+            for part in self._parts(step):
+                yield self._alembic_step(context, part)
+                self.job.channel.end_child()
+                self.job.watch.statement = None
+            if self.mode == "session":
+                self._confirm(step)
+
+    def _compare_heads(self, heads: Sequence[str]) -> None:
+        seen = self.visible_heads()
+        if sorted(heads) != seen:
+            self.fault = Refusal(
+                "wrong-database",
+                f"env.py's connection finds {', '.join(sorted(heads)) or 'no revision'} in"
+                f" `{self.version_table}`, our own connection to the same database finds"
+                f" {', '.join(seen) or 'none'}",
+            )
+            raise self.fault
+
+    def _announce(self, step: Json) -> bool:
+        """Tell that a step is about to begin, and wait until that is on record."""
+        self._reset()
+        if self.marking:
+            self.current = step
+            return True
+        heads = self.visible_heads()
+        if self.snapshots:
+            self.before = self.job.snapshot()
+        channel = self.job.channel
+        channel.send("start", step=step["id"], heads=heads, snapshot=self.before)
+        if channel.gone or not channel.may_go_on():
+            return False
+        channel.in_revision = True
+        self.current = step
+        self.job.watch.step = step["id"]
+        self.started_at = time.monotonic()
+        return True
+
+    def _prepare(self, heads: Sequence[str], context: Any) -> None:
+        """Do what Alembic does before its first step, and what it would remember from others."""
+        if not heads:
+            context._ensure_version_table()
+        if self.direction == "upgrade" and self.job.kit.get("enum_types"):
+            self._seed_enum_memory(context)
+
+    def _seed_enum_memory(self, context: Any) -> None:
+        """Tell SQLAlchemy which enum types exist, as if this run had made them.
+
+        It creates a column's enum type with the table and remembers it for the rest of the run, so
+        a chain that uses a type again in a later revision passes in one run and fails in two.
+        """
+        rows = fetch(context.connection, self.job.kit["enum_types"])
+        known = {(schema, name) for schema, name in rows}
+        known |= {(None, name) for schema, name in rows if schema == self.default_schema}
+        self.seeded = known
+        for key in ("_pg_enums", "pg_enum", "pg_ENUM"):  # by version of SQLAlchemy
+            context.impl.memo.setdefault(key, set()).update(known)
+
+    def forget_enums(self, statement: str) -> None:
+        """Forget seeded types that a statement drops or renames, so that they are made again."""
+        gone = {key for key in self.seeded if key[1] in statement}
+        self.seeded -= gone
+        for key in ("_pg_enums", "pg_enum", "pg_ENUM"):
+            self.context.impl.memo.get(key, set()).difference_update(gone)
+
+    def _wrap_context(self, context: Any) -> None:
+        original = context.autocommit_block
+
+        @contextlib.contextmanager
+        def autocommit_block() -> Iterator[None]:
+            self.leaving()
+            with original():
+                yield
+
+        context.autocommit_block = autocommit_block
+        # Added, not replaced: projects pass callbacks of their own.
+        context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, self._applied)
+
+    def _applied(self, *, heads: Iterable[str], **_: Any) -> None:
+        self.versions += 1
+        self.versioned = set(heads)
+
+    def _check_files(self, script: Any) -> None:
+        """Refuse revisions that are not there, or not what the plan was made from."""
+        refresh_revisions(self.job, script)
+        for step in self.all_steps:
+            for part in self._parts(step):
+                revision = find_revision(self.job, script, part["revision"])
+                wanted = part.get("file_sha256")
+                path = revision.path
+                if wanted and sha256_of(path) != wanted:
+                    self.fault = Refusal(
+                        "stale-plan",
+                        f"revision {part['revision']} changed since the plan was made: {path}",
+                    )
+                    raise self.fault
+
+    def _alembic_step(self, context: Any, part: Json) -> Any:
+        revision = context.script.get_revision(part["revision"])
+        step_class = importlib.import_module("alembic.runtime.migration").MigrationStep
+        upgrade = self.direction == "upgrade"
+        name = "upgrade" if upgrade else "downgrade"
+        if not hasattr(revision.module, name):
+            if not self.marking:
+                self.fault = Refusal(
+                    "step-failed", f"revision {part['revision']} has no function `{name}`"
+                )
+                raise self.fault
+            setattr(revision.module, name, nothing)
+        make = step_class.upgrade_from_script if upgrade else step_class.downgrade_from_script
+        step = make(context.script.revision_map, revision)
+        step.migration_fn = self._body(nothing if self.marking else step.migration_fn)
+        step.migration_fn.__name__ = name
+        self.job.watch.phase = f"{name} {part['revision']}"
+        return step
+
+    def _body(self, body: Callable[..., Any]) -> Callable[..., None]:
+        @functools.wraps(body)
+        def run(**named: Any) -> None:
+            self.in_body = True
+            try:
+                body(**named)
+            except BaseException as error:
+                self.job.channel.end_child()
+                self.hidden = error
+                raise
+            finally:
+                self.in_body = False
+            self.bodies += 1
+
+        return run
+
+    def leaving(self) -> None:
+        """Tell that the step leaves its transaction, and wait until that is on record."""
+        if self.left or self.marking or self.context is None:
+            return
+        self.left = True
+        if not self.habits.get("transactional_ddl"):
+            return
+        before = self.before
+        if before is None:
+            with contextlib.suppress(Exception):
+                before = self._limited_snapshot()
+        self.job.channel.send(
+            "leaving-transaction", step=self.current and self.current["id"], snapshot=before
+        )
+        if not self.job.channel.may_go_on() and not self.job.channel.gone:
+            raise Refusal("step-failed", "stopped before the step left its transaction")
+
+    def _limited_snapshot(self) -> Optional[Dict[str, Rows]]:
+        """Read the schema, but not for ever: the step's own locks may stand in the way."""
+        found: List[Dict[str, Rows]] = []
+        reader = threading.Thread(target=lambda: found.append(self.job.snapshot()), daemon=True)
+        reader.start()
+        reader.join(SNAPSHOT_SECONDS)
+        return found[0] if found else None
+
+    def _confirm(self, step: Json) -> None:
+        """Believe a step once our own connection sees the version rows that it left."""
+        heads = self.visible_heads()
+        if self.versioned is None or set(heads) != self.versioned:
+            self.fault = Refusal(
+                "not-committed",
+                f"revision {step['revision']} ran, but its commit is not visible: `{self.version_table}`"
+                f" should hold {', '.join(sorted(self.versioned or ())) or 'no row'} and holds"
+                f" {', '.join(heads) or 'none'}",
+            )
+            raise self.fault
+        seconds = time.monotonic() - self.started_at
+        after = self.job.snapshot() if self.snapshots or self.left else None
+        self.done += 1
+        self.current = None
+        self.job.watch.step = None
+        if not self.marking:
+            self.job.channel.send(
+                "committed",
+                step=step["id"],
+                heads=heads,
+                seconds=round(seconds, 6),
+                statements=self.count,
+                sql_seconds=round(self.sql_seconds, 6),
+                snapshot=after,
+            )
+        self.job.channel.in_revision = False
+
+    # Told by SQLAlchemy's events.
+
+    def statement_begins(self, text: str) -> None:
+        """Note a statement of a revision that is about to be sent."""
+        self.count += 1
+        self.failing = None
+        self.job.watch.statement = (text, time.monotonic())
+        if COMMIT.match(text):
+            self.leaving()
+        elif self.seeded and TYPE_CHANGE.search(text):
+            self.forget_enums(text)
+
+    def statement_ends(self, text: str) -> None:
+        """Note that a statement is done."""
+        watch = self.job.watch
+        statement, watch.statement = watch.statement, None
+        if len(self.texts) < TEXTS_KEPT:
+            self.texts.append(cut(text))
+        if statement is None:
+            return
+        seconds = time.monotonic() - statement[1]
+        self.sql_seconds += seconds
+        if seconds > SLOW_SECONDS:
+            self.job.channel.send(
+                "statement",
+                step=self.current and self.current["id"],
+                text=self.job.channel.scrub(cut(text)),
+                seconds=round(seconds, 3),
+                ended=True,
+            )
+
+    def statement_fails(self, text: str) -> None:
+        """Note the statement that failed."""
+        self.failing = cut(text)
+        self.job.watch.statement = None
+
+
+COMMIT = re.compile(r"\s*(commit|end|rollback)\b(?!\s+to\b)", re.IGNORECASE)
+TYPE_CHANGE = re.compile(r"\b(drop|alter)\s+(type|schema)\b", re.IGNORECASE)
+
+
+def nothing(**_: Any) -> None:
+    """Do nothing, in place of a revision's body."""
+
+
+class Events:
+    """Listens to statements of all engines and tells the stepper of those in a revision's body."""
+
+    def __init__(self) -> None:
+        self.stepper: Optional[Stepper] = None
+
+    def install(self) -> None:
+        """Listen to every engine there is or will be."""
+        event = importlib.import_module("sqlalchemy.event")
+        engine = importlib.import_module("sqlalchemy.engine").Engine
+        event.listen(engine, "before_cursor_execute", self._before)
+        event.listen(engine, "after_cursor_execute", self._after)
+        event.listen(engine, "handle_error", self._failed)
+        event.listen(engine, "commit", self._commits)
+
+    def _before(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        stepper = self.stepper
+        if stepper is not None and stepper.in_body:
+            stepper.statement_begins(statement)
+
+    def _after(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        stepper = self.stepper
+        if stepper is not None and stepper.in_body:
+            stepper.statement_ends(statement)
+
+    def _failed(self, context: Any) -> None:
+        stepper = self.stepper
+        if stepper is not None and stepper.in_body:
+            stepper.statement_fails(context.statement or "")
+
+    def _commits(self, connection: Any) -> None:
+        stepper = self.stepper
+        if stepper is None:
+            return
+        if stepper.in_body and connection.engine is getattr(stepper.guarded, "engine", None):
+            stepper.leaving()
+        elif stepper.current is not None:
+            # A commit can wait too: for SQLite's readers, for constraints checked at the end.
+            stepper.job.watch.statement = ("COMMIT", time.monotonic())
+
+
+class Renderer(EnvRun):
+    """Runs the bodies of revisions offline, one by one, and keeps the SQL of each."""
+
+    as_sql = True
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self.buffer = io.StringIO()
+        self.result: Dict[str, Json] = {
+            step["id"]: {"up": None, "down": None, "up_error": None, "down_error": None}
+            for step in job.request["steps"]
+        }
+
+    def adjust(self, named: Json) -> None:
+        """Have everything written to our buffer, as text."""
+        named["output_buffer"] = self.buffer
+        named.pop("output_encoding", None)
+
+    def steps(self, heads: Sequence[str], context: Any) -> Iterable[Any]:
+        """Call the bodies here rather than let Alembic: it would stop at the first that fails."""
+        del heads
+        script = context.script
+        refresh_revisions(self.job, script)
+        for step in self.job.request["steps"]:
+            answer = self.result[step["id"]]
+            module = find_revision(self.job, script, step["revision"]).module
+            for key, name in (("up", "upgrade"), ("down", "downgrade")):
+                start = self.buffer.tell()
+                try:
+                    body = getattr(module, name, None)
+                    if body is None:
+                        answer[f"{key}_error"] = f"there is no function `{name}`"
+                        continue
+                    body()
+                    answer[key] = self.job.channel.scrub(self.buffer.getvalue()[start:].strip())
+                except Exception as error:
+                    answer[f"{key}_error"] = self.job.channel.scrub(first_line(error))
+                    release_frames(error)
+        return ()
+
+    def render(self) -> Json:
+        """Return each step's SQL. A failure of env.py itself is every step's error."""
+        with self.job.looking.at(self.job.kit, wanted=True):
+            try:
+                self.execute()
+            except Refusal as refusal:
+                if refusal.kind not in {"env-failed", "env-writes"}:
+                    raise
+                message = self.job.channel.scrub(f"env.py, offline: {refusal.message}")
+                for answer in self.result.values():
+                    for key in ("up", "down"):
+                        if answer[key] is None and answer[f"{key}_error"] is None:
+                            answer[f"{key}_error"] = message
+        return {"sql": self.result}
+
+
+# --- The graph ------------------------------------------------------------------------------------
+
+
+def refresh_revisions(job: Job, script: Any) -> None:
+    """Load the revisions again if a file changed since this process loaded them."""
+    digest = job.files.digest(script)
+    known = script.__dict__.setdefault("_orchestrate_digest", digest)
+    if known != digest:
+        module = importlib.import_module("alembic.script.revision")
+        script.revision_map = module.RevisionMap(script._load_revisions)
+        script._orchestrate_digest = digest
+
+
+def find_revision(job: Job, script: Any, identifier: str) -> Any:
+    """Return a revision by its full identifier."""
+    try:
+        found = script.get_revision(identifier)
+    except BaseException as error:
+        if type(error).__name__ == "CommandError" and "Can't locate" in str(error):
+            raise Refusal("unknown-revision", first_line(error)) from None
+        raise unreadable(job, error) from None
+    if found is None:
+        raise Refusal("unknown-revision", f"there is no revision {identifier}")
+    return found
+
+
+def unreadable(job: Job, error: BaseException) -> Refusal:
+    """Return the refusal for revisions that cannot be loaded."""
+    refusal = Refusal("project-unreadable", first_line(error))
+    refusal.trace = trace_of(error)
+    refusal.details = {"where": job.watch.where_raised(error)}
+    return refusal
+
+
+def read_graph(job: Job) -> Json:
+    """Return all revisions of the script directory as env.py left it."""
+    script = job.project.probed
+    if script is None:
+        Probe(job).probe()
+        script = job.project.probed
+    elif not job.project.fields.get("hook"):
+        with contextlib.suppress(Exception):
+            job.project.script(job.project.config())  # for its effect on sys.path
+    refresh_revisions(job, script)
+    try:
+        with job.looking.at(job.kit, wanted=job.project.fields.get("read_only_probe", True)):
+            revisions = list(script.walk_revisions())
+    except Refusal:
+        raise
+    except BaseException as error:
+        raise unreadable(job, error) from None
+    return {
+        "digest": job.files.digest(script),
+        "revisions": [revision_fields(job, revision) for revision in revisions],
+    }
+
+
+def as_tuple(value: Any) -> Tuple[str, ...]:
+    """Return what Alembic keeps as None, one text or several as a tuple."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def revision_fields(job: Job, revision: Any) -> Json:
+    """Return one revision as the protocol has it."""
+    path = revision.path
+    relative = os.path.relpath(path, os.path.realpath(job.project.directory))
+    shown = path if relative.startswith("..") else relative
+    downgrade, leaves = read_source(path, revision.module)
+    title = (revision.doc or "").strip().splitlines()
+    return {
+        "id": revision.revision,
+        "down": list(as_tuple(revision.down_revision)),
+        "depends_on": list(as_tuple(revision._resolved_dependencies)),
+        "labels": sorted(as_tuple(revision._orig_branch_labels)),
+        "title": title[0] if title else "",
+        "file": shown.replace(os.sep, "/"),
+        "sha256": job.files.sha256(path),
+        "downgrade": downgrade,
+        "leaves_transaction": leaves,
+    }
+
+
+def read_source(path: str, module: Any) -> Tuple[str, bool]:
+    """Return what a revision's text tells: its way back, and whether it leaves its transaction."""
+    has_downgrade = callable(getattr(module, "downgrade", None))
+    tree: Optional[ast.Module] = None
+    if path.endswith(".py"):
+        with contextlib.suppress(SyntaxError, ValueError, OSError), open(path, "rb") as file:
+            tree = ast.parse(file.read())
+    if not has_downgrade or tree is None:
+        return ("present" if has_downgrade else "missing"), bool(tree and leaves_transaction(tree))
+    kind = "present"
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == "downgrade":
+            kind = kind_of_body(node.body)
+    return kind, leaves_transaction(tree)
+
+
+def kind_of_body(body: Sequence[ast.stmt]) -> str:
+    """Return whether a function's body does something, nothing, or refuses."""
+    rest = [
+        node
+        for node in body
+        if not isinstance(node, ast.Pass)
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        and not (isinstance(node, ast.Return) and is_none(node.value))
+    ]
+    if not rest:
+        return "empty"
+    return "raises" if isinstance(rest[0], ast.Raise) else "present"
+
+
+def is_none(node: Optional[ast.expr]) -> bool:
+    """Tell whether an expression is None, or not there."""
+    return node is None or (isinstance(node, ast.Constant) and node.value is None)
+
+
+def leaves_transaction(tree: ast.Module) -> bool:
+    """Tell whether a file mentions what ends a transaction early; imports are not followed."""
+    for node in ast.walk(tree):
+        name = getattr(node, "attr", None) or getattr(node, "id", None)
+        if name == "autocommit_block":
+            return True
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value.strip()
+            if text.upper() == "AUTOCOMMIT" or COMMIT.match(text) and len(text) < 20:
+                return True
+    return False
+
+
+# --- The agent ------------------------------------------------------------------------------------
+
+
+class Lock:
+    """The target's own lock, held by this process for a key."""
+
+    def __init__(self, release: Callable[[], None]) -> None:
+        self.release = release
+
+
+class Agent:
+    """Takes requests and answers them, one at a time, until there are no more."""
+
+    locked_files: Dict[str, int] = {}
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.watch = Watch(channel)
+        self.looking = Looking()
+        self.events = Events()
+        self.files = Files()
+        self._side: Optional[Side] = None
+        self._locks: Dict[str, Lock] = {}
+        self._import_error: Optional[BaseException] = None
+        self._handlers: Dict[str, Callable[[Job], Json]] = {
+            "probe": lambda job: Probe(job).probe(),
+            "graph": read_graph,
+            "query": self._query,
+            "snapshot": lambda job: {"rows": job.snapshot()},
+            "lock": self._lock,
+            "unlock": self._unlock,
+            "run": self._run,
+            "mark": self._run,
+            "render": lambda job: Renderer(job).render(),
+        }
+
+    def load(self) -> None:
+        """Import Alembic before anything of the project's is on the path to shadow it."""
+        try:
+            importlib.import_module("sqlalchemy")
+            importlib.import_module("alembic.config")
+            importlib.import_module("alembic.script")
+            importlib.import_module("alembic.runtime.environment")
+            self.looking.install()
+            self.events.install()
+        except BaseException as error:
+            self._import_error = error
+
+    def serve(self) -> None:
+        """Answer requests until standard input ends or one says `quit`."""
+        while True:
+            request = self.channel.next()
+            if request is None or request.get("do") == "quit":
+                return
+            if request.get("do") in {"go", "stop"}:
+                continue  # an answer to something that is over
+            self.channel.request_id = request.get("id")
+            self._answer(request)
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+            with contextlib.suppress(Exception):
+                sys.stderr.flush()
+
+    def _answer(self, request: Json) -> None:
+        try:
+            result = self._result(request)
+        except Refusal as refusal:
+            self._send_error(refusal)
+        except BaseException as error:
+            self.channel.end_child()
+            refusal = Refusal("agent-failed", first_line(error))
+            refusal.trace = trace_of(error)
+            release_frames(error)
+            self._send_error(refusal)
+        else:
+            self.channel.end_child()
+            self.channel.send("result", result=result)
+
+    def _send_error(self, refusal: Refusal) -> None:
+        self.channel.end_child()
+        details = refusal.details
+        if details.get("where"):
+            details["where"] = self.channel.scrub(str(details["where"]))
+        self.channel.send(
+            "error",
+            **{"class": refusal.kind},
+            message=self.channel.scrub(refusal.message),
+            traceback=self.channel.scrub(refusal.trace),
+            details=details,
+        )
+
+    def _result(self, request: Json) -> Json:
+        name = request.get("do")
+        if self._import_error is not None:
+            version = ".".join(str(part) for part in sys.version_info[:3])
+            raise Refusal(
+                "agent-failed",
+                f"{sys.executable} (Python {version}) cannot import Alembic:"
+                f" {first_line(self._import_error)}",
+            )
+        if name == "hello":
+            return hello()
+        handler = self._handlers.get(str(name))
+        if handler is None:
+            raise Refusal("agent-failed", f"unknown request `{name}`")
+        job = Job(self, request)
+        with self.watch.over(request, job.project), job.project.entered():
+            url = job.project.url
+            # A password that is also the name of something would turn every message to asterisks.
+            if url.password and str(url.password) not in {url.username, url.host, url.database}:
+                self.channel.keep_secret(str(url.password))
+            return handler(job)
+
+    def side_for(self, url: Any) -> Side:
+        """Return the connection that looks at a target, opened at its first use."""
+        if self._side is not None and self._side.url == url and self._side._connection is not None:
+            return self._side
+        if self._side is not None:
+            self._side.close()
+        side = Side(url, read_only=True)
+        try:
+            side.open()
+        except Exception as error:
+            raise Refusal("unreachable", first_line(error)) from None
+        self._side = side
+        return side
+
+    def _query(self, job: Job) -> Json:
+        statements: Dict[str, str] = job.request["statements"]
+        if job.request.get("read_only", True):
+            return {"rows": job.side.look(statements, job.kit["read_only"])}
+        side = Side(job.project.url, read_only=False)
+        try:
+            return {"rows": {name: side.rows(text) for name, text in statements.items()}}
+        finally:
+            side.close()
+
+    def _run(self, job: Job) -> Json:
+        if not job.request["steps"]:
+            raise Refusal("agent-failed", "a run without a step")
+        stepper = Stepper(job)
+        self.events.stepper = stepper
+        try:
+            return stepper.run()
+        finally:
+            self.events.stepper = None
+
+    # The target's own lock.
+
+    def _lock(self, job: Job) -> Json:
+        key = job.request["key"]
+        if not re.match(r"[0-9A-Za-z_-]{1,64}\Z", key):
+            raise Refusal("agent-failed", "a lock's key is letters and digits")
+        if key in self._locks:
+            return {"locked": True, "note": None}
+        kind = job.kit.get("lock_kind")
+        if kind == "file":
+            return self._lock_file(job, key)
+        if kind != "sql" or not job.kit.get("try_lock"):
+            return {"locked": True, "note": "this kind of server has no lock that could be taken"}
+        side = Side(job.project.url, read_only=False)
+        try:
+            side.open()
+        except Exception as error:
+            raise Refusal("unreachable", first_line(error)) from None
+        before = side.rows(job.kit["session"]) if job.kit.get("session") else []
+        taken = side.rows(job.kit["try_lock"].replace("{key}", key))
+        if not taken or taken[0][0] not in (1, True, "1"):
+            side.close()
+            return {"locked": False, "note": None}
+        note = None
+        if before and side.rows(job.kit["session"]) != before:
+            note = "a connection pooler changes the server session: the lock may not hold"
+
+        def release() -> None:
+            with contextlib.suppress(Exception):
+                side.rows(job.kit["release_lock"].replace("{key}", key))
+            side.close()
+
+        self._locks[key] = Lock(release)
+        return {"locked": True, "note": note}
+
+    def _lock_file(self, job: Job, key: str) -> Json:
+        """Lock an SQLite file with `flock`, which SQLite itself does not use.
+
+        The descriptor stays open as long as the process lives: closing any descriptor of a file
+        drops all POSIX locks that the process has on it, SQLite's among them.
+        """
+        path = sqlite_path(job.project.url)
+        if path is None:
+            return {"locked": True, "note": "a database in memory is nobody else's"}
+        if fcntl is None:
+            return {"locked": True, "note": "this system has no `flock`: nothing was locked"}
+        path = os.path.realpath(path)
+        if not sys.platform.startswith("linux"):
+            # Elsewhere `flock` and SQLite's locks are of one kind and would meet.
+            name = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+            path = os.path.join(tempfile.gettempdir(), f"orchestrate-{name}.lock")
+        if path not in Agent.locked_files:
+            try:
+                Agent.locked_files[path] = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            except OSError as error:
+                raise Refusal("unreachable", first_line(error)) from None
+        descriptor = Agent.locked_files[path]
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return {"locked": False, "note": None}
+        except OSError as error:
+            return {"locked": True, "note": f"the file cannot be locked: {error.strerror}"}
+        self._locks[key] = Lock(lambda: fcntl.flock(descriptor, fcntl.LOCK_UN))
+        return {"locked": True, "note": None}
+
+    def _unlock(self, job: Job) -> Json:
+        lock = self._locks.pop(job.request["key"], None)
+        if lock is not None:
+            lock.release()
+        return {"locked": False, "note": None}
+
+
+def hello() -> Json:
+    """Return who answers."""
+    return {
+        "protocol": PROTOCOL,
+        "python": ".".join(str(part) for part in sys.version_info[:3]),
+        "executable": sys.executable,
+        "alembic": sys.modules["alembic"].__version__,
+        "sqlalchemy": sys.modules["sqlalchemy"].__version__,
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "directory": os.getcwd(),
+    }
+
+
+def main(requests: Any) -> NoReturn:
+    """Serve until the orchestrator is done, then end whatever threads the project left running."""
+    channel = Channel(requests)
+    # Ctrl-C is the orchestrator's to handle. A function, not SIG_IGN, which programs started by
+    # the project would inherit.
+    with contextlib.suppress(ValueError, OSError):
+        signal.signal(signal.SIGINT, lambda *_: None)
+    channel.start()
+    agent = Agent(channel)
+    agent.load()
+    agent.serve()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(globals()["requests"])
