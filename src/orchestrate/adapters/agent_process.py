@@ -34,7 +34,9 @@ _GRACE_SECONDS: Final = 1.0
 _CLOSE_SECONDS: Final = 3.0
 _LONGEST_MESSAGE: Final = 256 * 1024 * 1024
 
-_DATA: Final = frozenset({"heads", "snapshot", "rows", "identity", "revisions", "expected", "found"})
+_DATA: Final = frozenset(
+    {"heads", "snapshot", "rows", "identity", "revisions", "expected", "found"}
+)
 """Fields that are compared with other values, not read by people."""
 
 
@@ -70,6 +72,7 @@ class AgentProcess:
         on_output: Callable[[str], None] | None,
     ) -> None:
         self._process = process
+        self._pipes = _pipes(process)
         self._name = name
         self._redactor = redactor
         self._on_output = on_output
@@ -249,18 +252,16 @@ class AgentProcess:
         self._closed = True
         for thread in self._threads:
             thread.join(timeout=_GRACE_SECONDS)
-        pipes = (self._process.stdin, self._process.stdout, self._process.stderr)
-        for thread, pipe in zip(self._threads, pipes, strict=True):
-            if pipe is not None and not thread.is_alive():
+        for thread, pipe in zip(self._threads, self._pipes, strict=True):
+            if not thread.is_alive():
                 with contextlib.suppress(OSError):
                     pipe.close()
 
     # --- threads ------------------------------------------------------------------------------
 
     def _write(self) -> None:
-        """Write what is to be written: a program that never reads must not stop the user's thread."""
-        pipe = self._process.stdin
-        assert pipe is not None
+        """Write: a program that never reads must not stop the user's thread."""
+        pipe = self._pipes[0]
         with contextlib.suppress(OSError, ValueError):
             while (data := self._to_write.get()) is not None:
                 pipe.write(data)
@@ -269,15 +270,13 @@ class AgentProcess:
             pipe.close()
 
     def _read(self) -> None:
-        pipe = self._process.stdout
-        assert pipe is not None
+        pipe = self._pipes[1]
         for line in _lines(pipe, _LONGEST_MESSAGE):
             self._messages.put(_parse(line))
         self._messages.put(_Ended())
 
     def _listen(self) -> None:
-        pipe = self._process.stderr
-        assert pipe is not None
+        pipe = self._pipes[2]
         for line in _lines(pipe, LINE_LIMIT):
             text = self._redactor.redact(line.decode("utf-8", "replace").rstrip("\r\n"))
             self._output.append(text)
@@ -323,7 +322,7 @@ class AgentProcess:
 
     def _error(self, message: Message) -> OrchestrateError:
         fields = message.fields
-        code = fields.get("class")
+        code = str(fields.get("class"))
         details = dict(fields.get("details") or {})
         text = str(fields.get("message") or "no message")
         if fields.get("traceback"):
@@ -385,6 +384,12 @@ class AgentProcess:
         else:
             message = f"the agent {_ending(status)}, during: {self._phase}{said}"
         return OrchestrateError("agent-failed", message, details=details)
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
+    if process.stdin is None or process.stdout is None or process.stderr is None:
+        raise AssertionError("an agent's process is started with three pipes")
+    return process.stdin, process.stdout, process.stderr
 
 
 def _not_started(command: Sequence[str], cwd: Path | str, error: OSError) -> OrchestrateError:

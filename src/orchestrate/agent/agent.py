@@ -9,10 +9,13 @@ connections of our own, keeping env.py from writing, the project, the watch over
 statement, the runs of env.py (probe, steps, rendering), the graph, and the agent itself.
 
 Alembic's context is made of module globals, so one process never does two things at once. Private
-names of Alembic used here, all present from 1.8.0 to 1.20.1: `MigrationContext._ensure_version_table`,
-`MigrationContext._in_external_transaction`, `DefaultImpl.memo`, `ScriptDirectory._version_locations`,
-`ScriptDirectory._load_revisions`, `Revision._orig_branch_labels`, `Revision._resolved_dependencies`.
+names of Alembic used here, all present from 1.8.0 to 1.20.1: `_ensure_version_table` of the
+migration context, `memo` of its implementation, `_version_locations` and `_load_revisions` of the
+script directory, `_orig_branch_labels` and `_resolved_dependencies` of a revision.
 """
+# ruff: noqa: BLE001  (whatever the project's code raises has to be told, not to end the agent)
+# ruff: noqa: PTH100, PTH109, PTH110, PTH116, PTH118, PTH123  (paths come and go as text)
+# ruff: noqa: SLF001  (the private names above, and what drivers do not tell otherwise)
 
 from __future__ import annotations
 
@@ -36,12 +39,10 @@ import time
 import traceback
 import types
 import urllib.parse
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NoReturn, Optional, Sequence, Tuple
+from typing import Any, Callable, ClassVar, Dict, Iterable, Iterator, List, NoReturn, Sequence
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 PROTOCOL = 1
 CONNECT_SECONDS = 10
@@ -50,6 +51,7 @@ ALIVE_SECONDS = 5.0
 BLOCKER_SECONDS = 1.0
 SNAPSHOT_SECONDS = 10.0
 TEXT_LIMIT = 500
+SHORTEST_SECRET = 3
 TEXTS_KEPT = 200
 
 Json = Dict[str, Any]
@@ -64,16 +66,12 @@ class Refusal(BaseException):
     Not an `Exception`: env.py may catch those, log them, and go on with another database.
     """
 
-    def __init__(self, kind: str, message: str, details: Optional[Json] = None) -> None:
+    def __init__(self, kind: str, message: str, details: Json | None = None) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.details: Json = details or {}
         self.trace = ""
-
-
-class OrchestratorGone(BaseException):
-    """Standard input ended while an answer was awaited."""
 
 
 def plain(value: Any) -> Any:
@@ -91,7 +89,7 @@ def plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def comparable(rows: Rows) -> List[List[str]]:
+def comparable(rows: Rows) -> list[list[str]]:
     """Return rows in a form in which two drivers agree."""
     return [[str(value) for value in row] for row in rows]
 
@@ -102,7 +100,7 @@ def cut(text: str, limit: int = TEXT_LIMIT) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def causes(error: Optional[BaseException]) -> Iterator[BaseException]:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an exception and what it came from, driver errors inside SQLAlchemy's included."""
     seen = set()
     while error is not None and id(error) not in seen:
@@ -119,8 +117,9 @@ def first_line(error: BaseException) -> str:
     """
     inner = getattr(error, "orig", None)
     if isinstance(inner, BaseException):
-        error = inner.__cause__ if type(inner).__module__.startswith("sqlalchemy") else inner
-        error = error or inner
+        # An adapter's exception wraps that of asyncpg and its like.
+        wrapped = type(inner).__module__.startswith("sqlalchemy")
+        error = (inner.__cause__ if wrapped else None) or inner
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     kind = type(error)
     if kind.__name__ == "CommandError" and kind.__module__.startswith("alembic") and lines:
@@ -137,7 +136,7 @@ def trace_of(error: BaseException) -> str:
     return "\nwhich came from:\n".join(parts)
 
 
-def state_of(error: BaseException) -> Tuple[Optional[str], Optional[str]]:
+def state_of(error: BaseException) -> tuple[str | None, str | None]:
     """Return SQLSTATE and the driver's own code, where an exception carries them."""
     state = code = None
     for one in causes(error):
@@ -145,7 +144,7 @@ def state_of(error: BaseException) -> Tuple[Optional[str], Optional[str]]:
             found = getattr(one, name, None)
             state = state or (found if isinstance(found, str) else None)
         arguments = getattr(one, "args", ())
-        if "Error" in type(one).__name__ and arguments and isinstance(arguments[0], int):
+        if isinstance(one, Exception) and arguments and isinstance(arguments[0], int):
             code = code or str(arguments[0])
     return state, code
 
@@ -158,7 +157,7 @@ def refused_as_read_only(error: BaseException) -> bool:
             "25006" in (getattr(one, "sqlstate", None), getattr(one, "pgcode", None))
             or (arguments and arguments[0] in (1290, 1792))
             or "attempt to write a readonly database" in str(one)
-            or "cannot execute" in str(one) and "in a read-only transaction" in str(one)
+            or ("cannot execute" in str(one) and "in a read-only transaction" in str(one))
         ):
             return True
     return False
@@ -195,8 +194,8 @@ class Channel:
         self._requests = requests
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._queue: "queue.SimpleQueue[Optional[Json]]" = queue.SimpleQueue()
-        self._secrets: List[str] = []
+        self._queue: queue.SimpleQueue[Json | None] = queue.SimpleQueue()
+        self._secrets: list[str] = []
         self.request_id: Any = None
         self.gone = False
         self.in_revision = False
@@ -262,14 +261,14 @@ class Channel:
                 if not self.in_revision:
                     os._exit(0)
 
-    def next(self) -> Optional[Json]:
+    def next(self) -> Json | None:
         """Wait for the next message; None when there will be none."""
         message = self._queue.get()
         if message is None:
             self._queue.put(None)
         return message
 
-    def keep_secret(self, text: Optional[str]) -> None:
+    def keep_secret(self, text: str | None) -> None:
         """Have a text replaced in all that is sent from now on."""
         if text and text not in self._secrets:
             forms = {text, urllib.parse.quote(text, safe=""), urllib.parse.quote_plus(text)}
@@ -278,7 +277,7 @@ class Channel:
     def scrub(self, text: str) -> str:
         """Return a text for people without the target's password."""
         for secret in self._secrets:
-            if len(secret) >= 3:
+            if len(secret) >= SHORTEST_SECRET:
                 text = text.replace(secret, "***")
         return re.sub(r"(://[^\s:/@]*):[^\s@/]*@", r"\1:***@", text)
 
@@ -292,7 +291,7 @@ class Channel:
             while data and not self.gone:
                 try:
                     data = data[os.write(self._output, data) :]
-                except OSError:
+                except OSError:  # noqa: PERF203 - a pipe may take a line in several pieces
                     self.gone = True
 
     def may_go_on(self) -> bool:
@@ -303,7 +302,7 @@ class Channel:
 
 # --- Connections of our own -----------------------------------------------------------------------
 
-SYNC_DRIVERS: Dict[str, Tuple[str, ...]] = {
+SYNC_DRIVERS: dict[str, tuple[str, ...]] = {
     "postgresql": ("psycopg", "psycopg2", "pg8000"),
     "mysql": ("pymysql", "mysqldb", "mysqlconnector", "mariadbconnector"),
     "mariadb": ("pymysql", "mysqldb", "mysqlconnector", "mariadbconnector"),
@@ -325,7 +324,7 @@ CONNECT_TIMEOUT_KEYS = {
 }
 
 
-def sqlite_path(url: Any) -> Optional[str]:
+def sqlite_path(url: Any) -> str | None:
     """Return the absolute path of an SQLite URL's file, or None for another or one in memory."""
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         return None
@@ -335,7 +334,7 @@ def sqlite_path(url: Any) -> Optional[str]:
         if ":memory:" in path or "mode=memory" in parts.query + str(dict(url.query)):
             return None
         path = urllib.parse.unquote(parts.path)
-    return os.path.abspath(path)
+    return str(os.path.abspath(path))
 
 
 def read_only_uri(path: str) -> str:
@@ -400,13 +399,15 @@ class Side:
                 continue
             self._connect(dialect, url)
             return
-        raise Refusal("unreachable", "no driver for this URL: " + "; ".join(dict.fromkeys(problems)))
+        raise Refusal(
+            "unreachable", "no driver for this URL: " + "; ".join(dict.fromkeys(problems))
+        )
 
     def _candidates(self) -> Iterator[Any]:
         """Yield the URL for each driver to try, those that need no event loop first."""
         backend = self.url.get_backend_name()
         try:
-            given: Optional[str] = self.url.get_driver_name()
+            given: str | None = self.url.get_driver_name()
             needs_loop = bool(getattr(self.url.get_dialect(), "is_async", False))
         except Exception:
             given, needs_loop = None, False
@@ -418,7 +419,7 @@ class Side:
         if needs_loop or not given:
             yield self.url
 
-    def _with_driver(self, name: str, given: Optional[str]) -> Any:
+    def _with_driver(self, name: str, given: str | None) -> Any:
         """Return the URL for another driver; asyncpg's own words are translated or left out."""
         query = dict(self.url.query)
         if given == "asyncpg":
@@ -452,7 +453,8 @@ class Side:
         """Execute statements and return the rows of the last."""
         if self._connection is None:
             self.open()
-        return self._door(self._execute, statements)
+        found: Rows = self._door(self._execute, statements)
+        return found
 
     def _execute(self, statements: Sequence[str]) -> Rows:
         cursor = self._connection.cursor()
@@ -465,9 +467,10 @@ class Side:
         finally:
             cursor.close()
 
-    def look(self, statements: Dict[str, str], prepare: Sequence[str]) -> Dict[str, Rows]:
+    def look(self, statements: dict[str, str], prepare: Sequence[str]) -> dict[str, Rows]:
         """Execute named queries in one transaction that is rolled back."""
-        self.rows("BEGIN", *prepare)
+        # Before it for MySQL, where this is said of transactions to come; in it for PostgreSQL.
+        self.rows(*prepare, "BEGIN", *prepare)
         try:
             return {name: self.rows(text) for name, text in statements.items()}
         finally:
@@ -501,7 +504,7 @@ def driver_connection(connection: Any) -> Any:
     return getattr(proxied, "dbapi_connection", None) or proxied.connection
 
 
-def driver_transaction_open(raw: Any) -> Optional[bool]:
+def driver_transaction_open(raw: Any) -> bool | None:
     """Tell whether a driver's connection is in a transaction; None where it does not tell."""
     for read in (
         lambda: raw.info.transaction_status != 0,  # psycopg, psycopg2
@@ -556,8 +559,8 @@ class Looking:
     def __init__(self) -> None:
         self.active = False
         self.statements: Sequence[str] = ()
-        self.replaced: List[str] = []
-        self.refused: Optional[str] = None
+        self.replaced: list[str] = []
+        self.refused: str | None = None
 
     def install(self) -> None:
         """Listen to every engine there is or will be."""
@@ -648,8 +651,8 @@ class Hook:
         exec(compile(source, name, "exec"), self.module.__dict__)  # noqa: S102 - its purpose
         session = getattr(self.module, "session", None)
         # Once a process and never left: applications made for each run leak connections.
-        self._session = session(spec) if session else None
-        if hasattr(self._session, "__enter__"):
+        self._session: Any = session(spec) if session else None
+        if self._session is not None and hasattr(self._session, "__enter__"):
             self._session.__enter__()
 
     def around(self, config: Any, spec: Json) -> Any:
@@ -662,15 +665,17 @@ class Hook:
 class Project:
     """One Alembic project as a request describes it."""
 
-    _kept: Dict[str, Any] = {}
-    _hook: Optional[Hook] = None
+    _kept: ClassVar[dict[str, Any]] = {}
+    _hook: Hook | None = None
     _home: str = ""
 
     def __init__(self, fields: Json, url_text: str) -> None:
         self.fields = fields
         if not Project._home:
             Project._home = os.getcwd()
-        self.directory = os.path.abspath(os.path.join(Project._home, fields.get("directory") or "."))
+        self.directory = os.path.abspath(
+            os.path.join(Project._home, fields.get("directory") or ".")
+        )
         self.url_text = url_text
         self.url: Any = None
 
@@ -709,12 +714,14 @@ class Project:
             url = make_url(self.url_text)
             path = sqlite_path(url)
         except Exception as error:
-            raise Refusal("unreachable", f"this is not a database URL: {type(error).__name__}") from None
+            raise Refusal(
+                "unreachable", f"this is not a database URL: {type(error).__name__}"
+            ) from None
         if path is not None and not url.database.startswith("file:"):
             url = url.set(database=path)  # before anything can change the directory
         self.url = url
 
-    def start_hook(self) -> Optional[Hook]:
+    def start_hook(self) -> Hook | None:
         """Load the hook, if there is one, once for the life of the process."""
         wanted = self.fields.get("hook")
         if not wanted:
@@ -825,7 +832,7 @@ class Files:
     """Names and digests of a script directory's files, read again only when they change."""
 
     def __init__(self) -> None:
-        self._known: Dict[str, Tuple[Tuple[int, int], str]] = {}
+        self._known: dict[str, tuple[tuple[int, int], str]] = {}
 
     def sha256(self, path: str) -> str:
         """Return a file's digest, from memory if its time and size are the same."""
@@ -852,7 +859,7 @@ class Files:
         return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
     @staticmethod
-    def _listed(script: Any, location: str) -> Iterator[Tuple[str, str]]:
+    def _listed(script: Any, location: str) -> Iterator[tuple[str, str]]:
         endings = (".py", ".pyc", ".pyo") if getattr(script, "sourceless", False) else (".py",)
         recursive = getattr(script, "recursive_version_locations", False)
         for folder, folders, names in os.walk(location):
@@ -879,22 +886,22 @@ class Watch:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._wake = threading.Condition()
-        self._thread: Optional[threading.Thread] = None
+        self._thread: threading.Thread | None = None
         self._active = 0
-        self._deadline: Optional[float] = None
-        self._roots: Tuple[str, ...] = ()
-        self._side: Optional[Side] = None
+        self._deadline: float | None = None
+        self._roots: tuple[str, ...] = ()
+        self._side: Side | None = None
         self._kit: Json = {}
         self.worker = threading.get_ident()
         self.phase = ""
-        self.step: Optional[str] = None
-        self.session: Optional[str] = None
-        self.statement: Optional[Tuple[str, float]] = None
-        self.reported: Optional[Tuple[str, float]] = None
+        self.step: str | None = None
+        self.session: str | None = None
+        self.statement: tuple[str, float] | None = None
+        self.reported: tuple[str, float] | None = None
         self.blockers: Rows = []
 
     @contextlib.contextmanager
-    def over(self, request: Json, project: Optional[Project]) -> Iterator[None]:
+    def over(self, request: Json, project: Project | None) -> Iterator[None]:
         """Watch one request."""
         seconds = request.get("deadline")
         if seconds is None and request["do"] != "run":
@@ -960,7 +967,7 @@ class Watch:
                         self._sample(statement)
                         sampled = time.monotonic()
 
-    def _report(self, statement: Tuple[str, float], now: float) -> None:
+    def _report(self, statement: tuple[str, float], now: float) -> None:
         if self.reported is not statement:
             self.reported = statement
             self._channel.send(
@@ -971,7 +978,7 @@ class Watch:
                 ended=False,
             )
 
-    def _sample(self, statement: Tuple[str, float]) -> None:
+    def _sample(self, statement: tuple[str, float]) -> None:
         side = self._side
         if side is None:
             return
@@ -997,7 +1004,7 @@ class Watch:
             blockers=self.blockers,
         )
 
-    def where(self, frame: Optional[types.FrameType]) -> Optional[str]:
+    def where(self, frame: types.FrameType | None) -> str | None:
         """Return file and line of the innermost frame of the project, or of any."""
         innermost = None
         while frame is not None:
@@ -1014,7 +1021,7 @@ class Watch:
         """Tell whether a file is the project's own, not a package of its environment."""
         return path.startswith(self._roots or ("\0",)) and "site-packages" not in path
 
-    def where_raised(self, error: BaseException) -> Optional[str]:
+    def where_raised(self, error: BaseException) -> str | None:
         """Return file and line of the project's innermost frame that an exception passed."""
         found = None
         for one in causes(error):
@@ -1037,12 +1044,12 @@ def sqlite_blockers(url: Any) -> Rows:
         for ending in ("", "-wal", "-shm", "-journal")
         if os.path.exists(path + ending)
     }
-    seen = set()
+    seen: set[int] = set()
     with open("/proc/locks", encoding="ascii", errors="replace") as locks:
         for line in locks:
             words = line.replace("->", "").split()
             # number, POSIX, ADVISORY, WRITE, pid, major:minor:inode, start, end
-            if len(words) < 6 or words[1] != "POSIX" or words[5].split(":")[-1] not in inodes:
+            if words[1] != "POSIX" or words[5].rpartition(":")[2] not in inodes:
                 continue
             pid = int(words[4])
             if pid not in {os.getpid(), *seen}:
@@ -1051,7 +1058,7 @@ def sqlite_blockers(url: Any) -> Rows:
     return rows
 
 
-def process_name(pid: int) -> Optional[str]:
+def process_name(pid: int) -> str | None:
     """Return the short name of a process, if it can be seen from here."""
     try:
         with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
@@ -1066,7 +1073,7 @@ def process_name(pid: int) -> Optional[str]:
 class Job:
     """A request about a target, with all that its handler needs."""
 
-    def __init__(self, agent: "Agent", request: Json) -> None:
+    def __init__(self, agent: Agent, request: Json) -> None:
         self.request = request
         self.kit: Json = request.get("dialect") or {}
         self.channel = agent.channel
@@ -1081,7 +1088,7 @@ class Job:
         """Return our own connection to the target, which only looks."""
         return self._agent.side_for(self.project.url)
 
-    def missing_file(self) -> Optional[str]:
+    def missing_file(self) -> str | None:
         """Return the path of the target's SQLite file if there is no such file yet."""
         path = sqlite_path(self.project.url)
         return path if path is not None and not os.path.exists(path) else None
@@ -1095,7 +1102,7 @@ class Job:
             return url_identity(self.project.url)
         return self.side.rows(self.kit["identity"])
 
-    def snapshot(self) -> Dict[str, Rows]:
+    def snapshot(self) -> dict[str, Rows]:
         """Read the rows that describe the target's schema."""
         if self.missing_file() is not None:
             return {name: [] for name in self.kit["snapshot"]}
@@ -1119,15 +1126,15 @@ class EnvRun:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.fault: Optional[Refusal] = None
+        self.fault: Refusal | None = None
         self.called = False
         self.guarded: Any = None
         self.habits: Json = {}
-        self.version_table: Optional[str] = None
-        self.version_schema: Optional[str] = None
-        self.default_schema: Optional[str] = None
+        self.version_table: str | None = None
+        self.version_schema: str | None = None
+        self.default_schema: str | None = None
         self.heads_query = ""
-        self.sessions: List[Any] = []
+        self.sessions: list[Any] = []
 
     # What subclasses say.
 
@@ -1197,7 +1204,7 @@ class EnvRun:
             with environment:
                 script.run_env()
 
-    def _refusal(self, kind: str, error: BaseException, message: Optional[str] = None) -> Refusal:
+    def _refusal(self, kind: str, error: BaseException, message: str | None = None) -> Refusal:
         refusal = Refusal(kind, message or first_line(error))
         refusal.trace = trace_of(error)
         refusal.details = {"where": self.job.watch.where_raised(error)}
@@ -1224,7 +1231,9 @@ class EnvRun:
                 if not self.as_sql:
                     self.configured(connection)
             self.habits = {
-                "external_transaction": bool(connection is not None and connection.in_transaction()),
+                "external_transaction": bool(
+                    connection is not None and connection.in_transaction()
+                ),
                 "transaction_per_migration": bool(named.get("transaction_per_migration", False)),
             }
             self.adjust(named)
@@ -1310,7 +1319,7 @@ class EnvRun:
             name = f"{preparer.quote(schema)}.{name}"
         self.heads_query = f"SELECT version_num FROM {name}"  # noqa: S608 - quoted above
 
-    def visible_heads(self) -> List[str]:
+    def visible_heads(self) -> list[str]:
         """Read the version table through our own connection; none where there is no table."""
         if self.job.missing_file() is not None:
             return []
@@ -1323,7 +1332,7 @@ class EnvRun:
             rows = self.job.side.rows(self.heads_query)
         return sorted(row[0] for row in rows)
 
-    def _has_version_table(self) -> Optional[bool]:
+    def _has_version_table(self) -> bool | None:
         if not self.job.kit.get("tables"):
             return None
         schema = self.version_schema or self.default_schema
@@ -1414,7 +1423,7 @@ class Probe(EnvRun):
         self._compare_views(result)
         return result
 
-    def _tables(self, names: Optional[List[str]], missing: Optional[str]) -> Rows:
+    def _tables(self, names: list[str] | None, missing: str | None) -> Rows:
         if names is not None:
             return [[None, name] for name in names]
         return [] if missing else self.job.side.rows(self.job.kit["tables"])
@@ -1448,35 +1457,35 @@ class Stepper(EnvRun):
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         request = job.request
-        self.all_steps: List[Json] = request["steps"]
+        self.all_steps: list[Json] = request["steps"]
         self.direction: str = request["direction"]
         self.marking = request["do"] == "mark"
         self.mode: str = "session" if self.marking else request["mode"]
         self.snapshots = bool(request.get("snapshots"))
-        self.todo: List[Json] = []
+        self.todo: list[Json] = []
         self.done = 0
         self.stopped = False
-        self.current: Optional[Json] = None
+        self.current: Json | None = None
         self.context: Any = None
-        self.seeded: set = set()
+        self.seeded: set[tuple[Any, Any]] = set()
         revisions = [part["revision"] for part in self._parts(self.all_steps[-1])]
         self.destination = revisions[-1]
         self._reset()
 
     def _reset(self) -> None:
         self.bodies = self.versions = 0
-        self.versioned: Optional[set] = None
+        self.versioned: set[str] | None = None
         self.in_body = self.left = False
-        self.hidden: Optional[BaseException] = None
-        self.before: Optional[Dict[str, Rows]] = None
-        self.texts: List[str] = []
+        self.hidden: BaseException | None = None
+        self.before: dict[str, Rows] | None = None
+        self.texts: list[str] = []
         self.count = 0
         self.sql_seconds = 0.0
-        self.failing: Optional[str] = None
+        self.failing: str | None = None
         self.started_at = time.monotonic()
 
     @staticmethod
-    def _parts(step: Json) -> List[Json]:
+    def _parts(step: Json) -> list[Json]:
         return step.get("parts") or [step]
 
     # The whole of it.
@@ -1532,7 +1541,6 @@ class Stepper(EnvRun):
 
     def _evidence(self) -> Json:
         """Return what can be known of a step that failed, once env.py's connection is gone."""
-        assert self.current is not None
         heads = snapshot = None
         with contextlib.suppress(Exception):
             heads = self.visible_heads()
@@ -1541,7 +1549,7 @@ class Stepper(EnvRun):
                 snapshot = self._limited_snapshot()
         scrub = self.job.channel.scrub
         return {
-            "step": self.current["id"],
+            "step": self.current and self.current["id"],
             "left_transaction": self.left,
             "statements": [scrub(text) for text in self.texts],
             "failing": scrub(self.failing) if self.failing else None,
@@ -1727,9 +1735,9 @@ class Stepper(EnvRun):
         if not self.job.channel.may_go_on() and not self.job.channel.gone:
             raise Refusal("step-failed", "stopped before the step left its transaction")
 
-    def _limited_snapshot(self) -> Optional[Dict[str, Rows]]:
+    def _limited_snapshot(self) -> dict[str, Rows] | None:
         """Read the schema, but not for ever: the step's own locks may stand in the way."""
-        found: List[Dict[str, Rows]] = []
+        found: list[dict[str, Rows]] = []
         reader = threading.Thread(target=lambda: found.append(self.job.snapshot()), daemon=True)
         reader.start()
         reader.join(SNAPSHOT_SECONDS)
@@ -1739,10 +1747,11 @@ class Stepper(EnvRun):
         """Believe a step once our own connection sees the version rows that it left."""
         heads = self.visible_heads()
         if self.versioned is None or set(heads) != self.versioned:
+            wanted = ", ".join(sorted(self.versioned or ())) or "no row"
             self.fault = Refusal(
                 "not-committed",
-                f"revision {step['revision']} ran, but its commit is not visible: `{self.version_table}`"
-                f" should hold {', '.join(sorted(self.versioned or ())) or 'no row'} and holds"
+                f"revision {step['revision']} ran, but its commit is not visible:"
+                f" `{self.version_table}` should hold {wanted} and holds"
                 f" {', '.join(heads) or 'none'}",
             )
             raise self.fault
@@ -1812,7 +1821,7 @@ class Events:
     """Listens to statements of all engines and tells the stepper of those in a revision's body."""
 
     def __init__(self) -> None:
-        self.stepper: Optional[Stepper] = None
+        self.stepper: Stepper | None = None
 
     def install(self) -> None:
         """Listen to every engine there is or will be."""
@@ -1857,7 +1866,7 @@ class Renderer(EnvRun):
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         self.buffer = io.StringIO()
-        self.result: Dict[str, Json] = {
+        self.result: dict[str, Json] = {
             step["id"]: {"up": None, "down": None, "up_error": None, "down_error": None}
             for step in job.request["steps"]
         }
@@ -1962,7 +1971,7 @@ def read_graph(job: Job) -> Json:
     }
 
 
-def as_tuple(value: Any) -> Tuple[str, ...]:
+def as_tuple(value: Any) -> tuple[str, ...]:
     """Return what Alembic keeps as None, one text or several as a tuple."""
     if value is None:
         return ()
@@ -1989,10 +1998,10 @@ def revision_fields(job: Job, revision: Any) -> Json:
     }
 
 
-def read_source(path: str, module: Any) -> Tuple[str, bool]:
+def read_source(path: str, module: Any) -> tuple[str, bool]:
     """Return what a revision's text tells: its way back, and whether it leaves its transaction."""
     has_downgrade = callable(getattr(module, "downgrade", None))
-    tree: Optional[ast.Module] = None
+    tree: ast.Module | None = None
     if path.endswith(".py"):
         with contextlib.suppress(SyntaxError, ValueError, OSError), open(path, "rb") as file:
             tree = ast.parse(file.read())
@@ -2019,7 +2028,7 @@ def kind_of_body(body: Sequence[ast.stmt]) -> str:
     return "raises" if isinstance(rest[0], ast.Raise) else "present"
 
 
-def is_none(node: Optional[ast.expr]) -> bool:
+def is_none(node: ast.expr | None) -> bool:
     """Tell whether an expression is None, or not there."""
     return node is None or (isinstance(node, ast.Constant) and node.value is None)
 
@@ -2032,7 +2041,9 @@ def leaves_transaction(tree: ast.Module) -> bool:
             return True
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             text = node.value.strip()
-            if text.upper() == "AUTOCOMMIT" or COMMIT.match(text) and len(text) < 20:
+            if text.upper() == "AUTOCOMMIT" or (
+                COMMIT.match(text) and len(text) < len("rollback and chain;")
+            ):
                 return True
     return False
 
@@ -2050,7 +2061,7 @@ class Lock:
 class Agent:
     """Takes requests and answers them, one at a time, until there are no more."""
 
-    locked_files: Dict[str, int] = {}
+    locked_files: ClassVar[dict[str, int]] = {}
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
@@ -2058,10 +2069,10 @@ class Agent:
         self.looking = Looking()
         self.events = Events()
         self.files = Files()
-        self._side: Optional[Side] = None
-        self._locks: Dict[str, Lock] = {}
-        self._import_error: Optional[BaseException] = None
-        self._handlers: Dict[str, Callable[[Job], Json]] = {
+        self._side: Side | None = None
+        self._locks: dict[str, Lock] = {}
+        self._import_error: BaseException | None = None
+        self._handlers: dict[str, Callable[[Job], Json]] = {
             "probe": lambda job: Probe(job).probe(),
             "graph": read_graph,
             "query": self._query,
@@ -2107,10 +2118,10 @@ class Agent:
             self._send_error(refusal)
         except BaseException as error:
             self.channel.end_child()
-            refusal = Refusal("agent-failed", first_line(error))
-            refusal.trace = trace_of(error)
+            defect = Refusal("agent-failed", first_line(error))
+            defect.trace = trace_of(error)
             release_frames(error)
-            self._send_error(refusal)
+            self._send_error(defect)
         else:
             self.channel.end_child()
             self.channel.send("result", result=result)
@@ -2165,7 +2176,7 @@ class Agent:
         return side
 
     def _query(self, job: Job) -> Json:
-        statements: Dict[str, str] = job.request["statements"]
+        statements: dict[str, str] = job.request["statements"]
         if job.request.get("read_only", True):
             return {"rows": job.side.look(statements, job.kit["read_only"])}
         side = Side(job.project.url, read_only=False)
@@ -2228,7 +2239,7 @@ class Agent:
         path = sqlite_path(job.project.url)
         if path is None:
             return {"locked": True, "note": "a database in memory is nobody else's"}
-        if fcntl is None:
+        if sys.platform == "win32":
             return {"locked": True, "note": "this system has no `flock`: nothing was locked"}
         path = os.path.realpath(path)
         if not sys.platform.startswith("linux"):
