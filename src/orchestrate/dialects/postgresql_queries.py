@@ -16,10 +16,17 @@ from typing import Final
 from orchestrate.dialects import postgresql_programs as programs
 from orchestrate.dialects import postgresql_relations as relations
 
+# For the transaction only. The definitions below hold literals and names, whose spelling hangs on
+# these settings; pg_dump sets them for the same reason.
+_SETTINGS: Final = """\
+SELECT set_config('search_path', 'pg_catalog', true), set_config('datestyle', 'ISO', true),
+  set_config('intervalstyle', 'postgres', true), set_config('timezone', 'UTC', true),
+  set_config('extra_float_digits', '1', true), set_config('bytea_output', 'hex', true),
+  set_config('quote_all_identifiers', 'off', true)"""
+
 QUERIES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        # For the transaction only; everything below is written with it in force.
-        "settings": "SELECT set_config('search_path', 'pg_catalog', true)",
+        "settings": _SETTINGS,
         "schemas": relations.SCHEMAS,
         "extensions": relations.EXTENSIONS,
         "tables": relations.TABLES,
