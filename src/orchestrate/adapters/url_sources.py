@@ -1,0 +1,153 @@
+"""Resolves database URLs: from what the spec declares to a URL with its password.
+
+One environment at a time, so that a variable that only production needs is not asked for in
+development. Messages name the source, never what it gave.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from orchestrate.adapters.rendering import (
+    TemplateMistakeError,
+    Variables,
+    render_url,
+)
+from orchestrate.adapters.source_values import SourceProblemError, SourceReader, source_name
+from orchestrate.domain.database_url import DatabaseUrl, MalformedUrlError
+from orchestrate.domain.findings import Finding
+from orchestrate.domain.spec import Environment, LoadedSpec
+from orchestrate.domain.spec_sources import AnySource, TemplateSource
+from orchestrate.errors import OrchestrateError
+
+__all__ = ["DatabaseUrl", "check_sources", "resolve_state_url", "resolve_url"]
+
+
+def resolve_url(
+    spec: LoadedSpec, environment: Environment, *, environ: Mapping[str, str] | None = None
+) -> DatabaseUrl:
+    """Return the environment's database URL. May run the command that the source names.
+
+    Raises:
+        OrchestrateError: `url-unavailable`, with what is missing or wrong and where it is written.
+    """
+    where = environment.where("url")
+    if environment.url is None:
+        text = f"environment `{environment.name}` declares no `url`"
+        raise OrchestrateError("url-unavailable", text, where=where)
+    reader = SourceReader(folder=spec.folder, environ=os.environ if environ is None else environ)
+    try:
+        return _resolved(environment.url, reader, environment.name)
+    except SourceProblemError as problem:
+        text = f"environment `{environment.name}`: {problem.message}"
+        raise OrchestrateError("url-unavailable", text, hint=problem.hint, where=where) from None
+
+
+def resolve_state_url(
+    spec: LoadedSpec, *, environ: Mapping[str, str] | None = None
+) -> DatabaseUrl:
+    """Return the state store's URL; a relative SQLite path is made absolute.
+
+    Raises:
+        OrchestrateError: `url-unavailable`.
+    """
+    reader = SourceReader(folder=spec.folder, environ=os.environ if environ is None else environ)
+    try:
+        url = _resolved(spec.state, reader, None)
+    except SourceProblemError as problem:
+        text = f"`state`: {problem.message}"
+        where = str(spec.state_place)
+        raise OrchestrateError("url-unavailable", text, hint=problem.hint, where=where) from None
+    if not url.is_sqlite_file or (url.database or "").startswith("file:"):
+        return url
+    scheme, _, rest = url.secret.reveal().partition("://")
+    written, mark, query = rest.partition("?")
+    # `sqlite:///a.db` is relative, `sqlite:////a.db` absolute: the first slash ends the host.
+    path = spec.folder / written.removeprefix("/")
+    return DatabaseUrl.parse(f"{scheme}:///{path.as_posix()}{mark}{query}")
+
+
+def check_sources(
+    spec: LoadedSpec, *, environ: Mapping[str, str] | None = None
+) -> tuple[Finding, ...]:
+    """Return a finding for every source that gives nothing, of all environments at once.
+
+    Runs no command and reaches no database: what a command would give is taken on trust.
+    """
+    reader = SourceReader(
+        folder=spec.folder,
+        environ=os.environ if environ is None else environ,
+        runs_commands=False,
+    )
+    found = _checked(spec.state, reader, None, where=str(spec.state_place), what="`state`")
+    for environment in spec.environments:
+        what = f"environment `{environment.name}`"
+        sources = [("url", environment.url)]
+        sources += [(f"notify[{n}]", source) for n, source in enumerate(environment.notify)]
+        if environment.targets and environment.targets.query:
+            sources.append(("targets.query.url", environment.targets.query.url))
+        for key, source in sources:
+            if source is not None:
+                where = environment.where(key.partition("[")[0])
+                told = what if key == "url" else f"{what}, `{key}`"
+                found += _checked(source, reader, environment.name, where=where, what=told)
+    return tuple(found)
+
+
+def _checked(
+    source: AnySource, reader: SourceReader, environment: str | None, *, where: str, what: str
+) -> list[Finding]:
+    found = []
+    try:
+        _resolved(source, reader, environment)
+    except SourceProblemError as problem:
+        if problem.code != "not-run":
+            found.append(
+                Finding(
+                    code=problem.code,
+                    severity="error",
+                    message=f"{what}: {problem.message}",
+                    hint=problem.hint,
+                    where=where,
+                )
+            )
+    found += [
+        Finding(code="world-readable", severity="warning", message=f"{what}: {text}", where=where)
+        for text in reader.take_warnings()
+    ]
+    return found
+
+
+def _resolved(source: AnySource, reader: SourceReader, environment: str | None) -> DatabaseUrl:
+    text = _text(source, reader, environment)
+    try:
+        return DatabaseUrl.parse(text.strip())
+    except MalformedUrlError as error:
+        message = f"{source_name(source)} gave no database URL: {error.message}"
+        raise SourceProblemError("malformed-url", message, error.hint) from None
+
+
+def _text(source: AnySource, reader: SourceReader, environment: str | None) -> str:
+    values: dict[str, object] = {
+        "env": Variables(reader.environ),
+        "environment": {"name": environment or ""},
+    }
+    if isinstance(source, str):
+        template: str | None = source
+    elif isinstance(source, TemplateSource):
+        template = source.template
+        for name, value in source.values.items():
+            values[name] = value if isinstance(value, str) else _text(value, reader, environment)
+    else:
+        template = source.template
+        text = reader.read(source)
+        if template is None:
+            return text
+        values["value"] = text
+    try:
+        return render_url(template, values)
+    except TemplateMistakeError as error:
+        unset = str(error).endswith("is not set")
+        code = "unset-variable" if unset else "bad-template"
+        raise SourceProblemError(code, str(error)) from None

@@ -1,0 +1,188 @@
+"""Checks of a spec across its parts, and what this version cannot keep of what it declares.
+
+Pure: decides from values alone. A protection that is declared and not enforced closes the gate, so
+that nobody relies on what is only written down.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from orchestrate.domain.findings import Finding
+from orchestrate.domain.spec import Environment, LoadedSpec, Project
+from orchestrate.domain.spec_sources import holds_expression
+
+_PROTECTIONS: Final = {
+    "approval": "nobody would be asked to approve",
+    "window": "the hours would not be kept",
+    "backup": "no copy would be made",
+    "after": "it would not be seen whether the revisions ran there first",
+    "policy": "no rule would be applied",
+    "tunnel": "no tunnel would be opened",
+    "targets": "a fleet would not be walked",
+    "verify": "nothing would be verified",
+    "hooks": "no hook would run",
+    "notify": "nobody would be told",
+}
+
+
+def not_enforced(spec: LoadedSpec, environment: Environment) -> tuple[Finding, ...]:
+    """Return a finding for each declared key that this version does not enforce."""
+    project = spec.project_of(environment)
+    found = [
+        _not_enforced(key, consequence, environment.where(key))
+        for key, consequence in _PROTECTIONS.items()
+        if environment.declares(key) and not _is_no_backup(environment, key)
+    ]
+    runner = environment.runner or project.runner
+    if not isinstance(runner, str) and "ssh" in type(runner).model_fields:
+        owner = environment if environment.runner else project
+        found.append(_not_enforced("runner.ssh", "SSH would not be used", owner.where("runner")))
+    if project.declares("baseline"):
+        text = "an empty database would run every revision"
+        found.append(_not_enforced("baseline", text, project.where("baseline")))
+    return tuple(found)
+
+
+def _is_no_backup(environment: Environment, key: str) -> bool:
+    # Saying that no copy is wanted protects nothing.
+    return key == "backup" and environment.backup is not None and environment.backup.strategy == "none"
+
+
+def _not_enforced(key: str, consequence: str, where: str) -> Finding:
+    return Finding(
+        code="not-enforced-yet",
+        severity="error",
+        message=f"`{key}` is declared and this version does not enforce it: {consequence}",
+        hint=f"take `{key}` out of the spec and see to it by hand, or wait for the version that does",
+        where=where,
+    )
+
+
+def cross_findings(
+    projects: Mapping[str, Project], environments: Sequence[Environment]
+) -> tuple[Finding, ...]:
+    """Return the mistakes that show only when all files are seen together.
+
+    `environments` have defaults laid under them, and `project` as it is written.
+    """
+    return (
+        *_duplicate_names(environments),
+        *_project_references(projects, environments),
+        *_ways_to_a_url(environments),
+        *_promotions(environments),
+        *_same_urls(environments),
+    )
+
+
+def _error(code: str, message: str, where: str, hint: str | None = None) -> Finding:
+    return Finding(code=code, severity="error", message=message, hint=hint, where=where)
+
+
+def _near(name: str, known: Sequence[str]) -> str | None:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    return f"known here: {', '.join(f'`{other}`' for other in known)}" if known else None
+
+
+def _duplicate_names(environments: Sequence[Environment]) -> list[Finding]:
+    found = []
+    seen: dict[str, Environment] = {}
+    for environment in environments:
+        for name in (environment.name, *environment.aliases):
+            key = "name" if name == environment.name else "aliases"
+            first = seen.setdefault(name, environment)
+            own = environment.name in environment.aliases and key == "name"
+            if first is not environment:
+                text = f"`{name}` is the name or an alias of two environments"
+                hint = f"the other one is at {first.source}"
+                found.append(_error("duplicate-name", text, environment.where(key), hint))
+            elif own or (key == "aliases" and environment.aliases.count(name) > 1):
+                text = f"`{name}` is given twice to the same environment"
+                found.append(_error("duplicate-name", text, environment.where("aliases")))
+                break
+    return found
+
+
+def _project_references(
+    projects: Mapping[str, Project], environments: Sequence[Environment]
+) -> list[Finding]:
+    found = []
+    several = len(projects) > 1
+    listed = ", ".join(f"`{name}`" for name in projects)
+    for environment in environments:
+        name = environment.project
+        if name is None and several:
+            text = f"`project` is missing: the spec declares several, {listed}"
+            found.append(_error("missing-key", text, str(environment.source)))
+        elif name is not None and name not in projects:
+            text = f"no project is called `{name}`"
+            hint = _near(name, list(projects))
+            found.append(_error("unknown-project", text, environment.where("project"), hint))
+    return found
+
+
+def _ways_to_a_url(environments: Sequence[Environment]) -> list[Finding]:
+    text = "`url` is missing: where the database is"
+    hint = "write `url: {env: NAME}`, or a URL without password"
+    return [
+        _error("missing-key", text, str(environment.source), hint)
+        for environment in environments
+        if environment.url is None and not environment.targets
+    ]
+
+
+def _promotions(environments: Sequence[Environment]) -> list[Finding]:
+    by_name: dict[str, Environment] = {}
+    for environment in environments:
+        for name in (environment.name, *environment.aliases):
+            by_name.setdefault(name, environment)
+    found = []
+    next_of: dict[str, str] = {}
+    for environment in environments:
+        if environment.after is None:
+            continue
+        name = environment.after.environment
+        if name not in by_name:
+            text = f"`after`: no environment is called `{name}`"
+            others = [other for other in by_name if by_name[other] is not environment]
+            where = environment.where("after.environment")
+            found.append(_error("unknown-environment", text, where, _near(name, others)))
+        else:
+            next_of[environment.name] = by_name[name].name
+    return [*found, *_cycles(environments, next_of)]
+
+
+def _cycles(environments: Sequence[Environment], next_of: Mapping[str, str]) -> list[Finding]:
+    """Return one finding a cycle, at the environment of it that comes first in the spec."""
+    found = []
+    told: set[str] = set()
+    for environment in environments:
+        walk = [environment.name]
+        while walk[-1] in next_of and next_of[walk[-1]] not in walk:
+            walk.append(next_of[walk[-1]])
+        closes = next_of.get(walk[-1]) == environment.name
+        if closes and environment.name not in told:
+            told.update(walk)
+            path = " after ".join(f"`{name}`" for name in (*walk, environment.name))
+            where = environment.where("after.environment")
+            found.append(_error("cycle", f"`after` goes round in a circle: {path}", where))
+    return found
+
+
+def _same_urls(environments: Sequence[Environment]) -> list[Finding]:
+    found = []
+    seen: dict[tuple[str | None, str], Environment] = {}
+    for environment in environments:
+        # A template may come out differently in each environment.
+        if not isinstance(environment.url, str) or holds_expression(environment.url):
+            continue
+        first = seen.setdefault((environment.project, environment.url), environment)
+        if first is not environment:
+            text = f"`{environment.name}` and `{first.name}` have the same `url`"
+            hint = "two environments are two databases; a second name for one is an `aliases` entry"
+            found.append(_error("same-url", text, environment.where("url"), hint))
+    return found
