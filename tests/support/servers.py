@@ -92,6 +92,12 @@ class Server(abc.ABC):
     def drop(self, database: str) -> None:
         """Drop a database, also when somebody is still connected to it."""
 
+    @property
+    def pid(self) -> int:
+        """Return the number of the server's first process, for whoever wants to kill it."""
+        assert self._process is not None
+        return self._process.pid
+
     def is_running(self) -> bool:
         """Tell whether the server's process runs."""
         return self._process is not None and self._process.poll() is None

@@ -94,6 +94,8 @@ class Workbench:
             statement_timeout=environment.statement_timeout,
             agent_timeout=project.agent_timeout,
             step_timeout=project.step_timeout,
+            redactor=self.redactor,
+            on_output=self._show_output if self.invocation.verbosity > 0 else None,
         )
 
     def chosen(self, names: Sequence[str]) -> list[Environment]:
@@ -111,7 +113,10 @@ class Workbench:
         threading.Thread(target=self.load_libraries, daemon=True, name="libraries").start()
 
     def _learn(self, url: DatabaseUrl) -> None:
-        self.redactor.learn(url)
+        self.redactor.add_url(url.secret)
+
+    def _show_output(self, line: str) -> None:
+        self.invocation.say(f"  | {line}")
 
     def identifier(self, kind: str, now: datetime) -> str:
         """Return a new name, in the order of time: `run-20261121-043000-3f9a`."""

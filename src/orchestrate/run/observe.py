@@ -42,7 +42,12 @@ def open_session(access: Access) -> Session:
 
 def start_agent(access: Access) -> AgentProcess:
     """Start the agent that the target's runner gives. Raises `agent-failed`."""
-    raise NotImplementedError
+    return AgentProcess.start(
+        access.command,
+        cwd=access.folder,
+        redactor=access.redactor,
+        on_output=access.on_output,
+    )
 
 
 def observe_one(access: Access, cache: GraphCache) -> Seen:

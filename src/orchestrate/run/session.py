@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from orchestrate.adapters.agent_process import AgentProcess, Message
+from orchestrate.adapters.redaction import Redactor
 from orchestrate.dialects.interface import Dialect
 from orchestrate.domain.observation import Habits, Observation
 from orchestrate.domain.plan import Direction, Mode, Step
@@ -39,6 +40,9 @@ class Access:
     statement_timeout: float | None
     agent_timeout: float
     step_timeout: float | None
+    redactor: Redactor
+    on_output: Callable[[str], None] | None = None
+    """Called from another thread with each line that the project prints."""
 
     @property
     def common(self) -> dict[str, Any]:

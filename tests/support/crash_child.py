@@ -1,0 +1,63 @@
+"""orchestrate made to die at a named point, as by a power cut: `python -m … POINT -- ARGUMENTS`.
+
+Points: `before:KIND:N` and `after:KIND:N` around the N-th journal write that holds an event of that
+kind, `go:N` when the agent was let go for the N-th time, `committed:N` when it has said so and
+nothing was made of it yet. A point that is never reached lets the program run to its end.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from orchestrate.cli.main import main
+from orchestrate.domain.events import NewEvent
+from orchestrate.run.execute import Execution
+from orchestrate.run.session import Session
+from orchestrate.stores.state import StateStore
+
+
+def die() -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def arm(point: str) -> None:
+    seen: Counter[str] = Counter()
+
+    def reach(name: str) -> None:
+        seen[name] += 1
+        if f"{name}:{seen[name]}" == point:
+            die()
+
+    append, go, committed = StateStore.append, Session.go, Execution._committed
+
+    def dying_append(self: StateStore, events: Sequence[NewEvent], **more: Any) -> Any:
+        for event in events:
+            reach(f"before:{event.kind}")
+        stored = append(self, events, **more)
+        for event in events:
+            reach(f"after:{event.kind}")
+        return stored
+
+    def dying_go(self: Session) -> None:
+        go(self)
+        reach("go")
+
+    def dying_committed(self: Execution, *arguments: Any) -> None:
+        reach("committed")
+        committed(self, *arguments)
+
+    StateStore.append = dying_append  # type: ignore[method-assign]
+    Session.go = dying_go  # type: ignore[method-assign]
+    Execution._committed = dying_committed  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    split = sys.argv.index("--")
+    arm(sys.argv[1])
+    main(sys.argv[split + 1 :])
