@@ -10,14 +10,14 @@ bin := $(venv)/bin
 workers ?= 2
 pytest_args ?=
 
-.PHONY: demo test check format bench docs servers clean
+.PHONY: demo test check format bench docs servers interpreters clean
 
 # A killed run and its resume, on SQLite, in a minute: needs no server and no development package.
 demo: $(venv)/installed
 	PATH="$(CURDIR)/$(bin):$$PATH" bash demo/run.sh
 
 # Everything CI runs. pytest comes last, so that its closing line is the last one printed.
-test: check servers
+test: check servers interpreters
 	$(bin)/python -m pytest -n $(workers) $(pytest_args)
 
 # All that can be said without running the code.
@@ -46,6 +46,10 @@ docs: $(venv)/installed-dev
 # PostgreSQL and MariaDB programs for the tests' own private servers.
 servers:
 	bash tests/support/install_servers.sh
+
+# Oldest and newest Python, Alembic and SQLAlchemy that the agent has to run with.
+interpreters: $(venv)/installed-dev
+	$(bin)/python -m tests.support.interpreters
 
 clean:
 	rm -rf $(venv) .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

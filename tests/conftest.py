@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import databases, servers
+from tests.support import databases, interpreters, servers
 from tests.support.databases import Database, NewDatabase
+from tests.support.projects import Project
 from tests.support.servers import MariadbServer, PostgresqlServer, Server
 
 SERVER_FIXTURES = {"postgresql_server", "mariadb_server"}
@@ -73,3 +74,27 @@ def database(request: pytest.FixtureRequest, new_database: NewDatabase) -> Datab
     `@pytest.mark.parametrize("database", ["sqlite"], indirect=True)` chooses some of them.
     """
     return new_database(request.param)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Start an Alembic project of the default shape, without revisions, in a folder of its own."""
+    return Project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def oldest_python() -> Path:
+    """Return the Python of an environment with the oldest Alembic that is supported."""
+    return interpreters.interpreter("oldest")
+
+
+@pytest.fixture(scope="session")
+def newest_python() -> Path:
+    """Return the Python of an environment with the newest Alembic, on the newest Python here."""
+    return interpreters.interpreter("newest")
+
+
+@pytest.fixture(params=["oldest", "newest"])
+def python(request: pytest.FixtureRequest) -> Path:
+    """Return the Python of either end of what is supported, one after the other."""
+    return interpreters.interpreter(request.param)
