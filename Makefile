@@ -10,7 +10,8 @@ bin := $(venv)/bin
 workers ?= 2
 pytest_args ?=
 
-.PHONY: demo test check format bench docs servers interpreters clean
+.PHONY: demo test check check-format check-lint check-types check-imports check-agent \
+  check-docs format bench docs servers interpreters clean
 
 # A killed run and its resume, on SQLite, in a minute: needs no server and no development package.
 demo: $(venv)/installed
@@ -20,13 +21,19 @@ demo: $(venv)/installed
 test: check servers interpreters
 	$(bin)/python -m pytest -n $(workers) $(pytest_args)
 
-# All that can be said without running the code.
-check: $(venv)/installed-dev
+# All that can be said without running the code; `make -k check` goes on after a failure.
+check: check-format check-lint check-types check-imports check-agent check-docs
+check-format: $(venv)/installed-dev
 	$(bin)/ruff format --check .
+check-lint: $(venv)/installed-dev
 	$(bin)/ruff check .
+check-types: $(venv)/installed-dev
 	$(bin)/mypy
+check-imports: $(venv)/installed-dev
 	$(bin)/lint-imports --no-cache
+check-agent: $(venv)/installed-dev  # runs in the project's interpreter, which may be old
 	$(bin)/vermin --quiet --no-tips --violations --target=3.8- src/orchestrate/agent
+check-docs: $(venv)/installed-dev
 ifneq ($(wildcard tools/generate_reference.py),)
 	$(bin)/python -m tools.generate_reference --check
 endif

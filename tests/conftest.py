@@ -11,8 +11,10 @@ import pytest
 
 from tests.support import databases, interpreters, servers
 from tests.support.databases import Database, NewDatabase
+from tests.support.mariadb_server import MariadbServer
+from tests.support.postgresql_server import PostgresqlServer
 from tests.support.projects import Project
-from tests.support.servers import MariadbServer, PostgresqlServer, Server
+from tests.support.servers import Server
 
 SERVER_FIXTURES = {"postgresql_server", "mariadb_server"}
 SERVER_KINDS = {"postgresql": "postgresql_server", "mariadb": "mariadb_server"}

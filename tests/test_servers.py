@@ -104,11 +104,13 @@ def test_a_reader_reads_and_does_not_write(database: Database) -> None:
 
 @pytest.mark.crash
 @pytest.mark.servers
-@pytest.mark.parametrize("server", ["PostgresqlServer", "MariadbServer"])
+@pytest.mark.parametrize(
+    "server", ["postgresql_server.PostgresqlServer", "mariadb_server.MariadbServer"]
+)
 def test_a_server_and_its_folder_are_gone_when_pytest_is_killed(server: str) -> None:
     program = (
-        "import sys; from tests.support import servers\n"
-        f"server = servers.{server}()\n"
+        "import sys; from tests.support import mariadb_server, postgresql_server\n"
+        f"server = {server}()\n"
         "print(server.folder, server._process.pid, flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

@@ -13,7 +13,6 @@ import os
 import pwd
 import random
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -35,7 +34,7 @@ USER = "tester"
 # Every character that a URL, an ini file, a shell or a Jinja template could trip over.
 PASSWORD = "s3cret@/:%{{x}}' tester"
 
-_numbers = itertools.count(1)
+NUMBERS = itertools.count(1)  # make the names of databases and readers unique
 
 
 class MissingServerError(Exception):
@@ -137,7 +136,7 @@ class Server(abc.ABC):
     def create_database(self) -> str:
         """Create an empty database with a new name, and return the name."""
         self.start()
-        name = f"db_{next(_numbers)}_{secrets.token_hex(3)}"
+        name = f"db_{next(NUMBERS)}_{secrets.token_hex(3)}"
         self.execute(f"CREATE DATABASE {name}")
         return name
 
@@ -210,170 +209,6 @@ class Server(abc.ABC):
             return pwd.getpwnam("nobody")
 
 
-class PostgresqlServer(Server):
-    """PostgreSQL, with `tester` as its superuser."""
-
-    kind = "postgresql"
-    dialect = "postgresql"
-    driver = "psycopg"
-    account = "postgres"
-
-    def find_programs(self) -> None:
-        """Take Debian's newest version, or what is on PATH."""
-        debian = sorted(
-            Path("/usr/lib/postgresql").glob("*/bin/postgres"),
-            key=lambda path: int(path.parts[-3]),
-        )
-        found = str(debian[-1]) if debian else shutil.which("postgres")
-        if found is None:
-            raise MissingServerError(f"PostgreSQL is not installed; run `{INSTALL}`")
-        self.programs = Path(found).resolve().parent
-
-    def prepare(self) -> None:
-        """Make a cluster whose every connection has to give the password."""
-        secret = self.folder / "password"
-        secret.write_text(PASSWORD)
-        self._hand_over(secret)
-        self._run(
-            [
-                str(self.programs / "initdb"),
-                f"--pgdata={self.folder / 'data'}",
-                f"--username={USER}",
-                f"--pwfile={secret}",
-                "--auth=scram-sha-256",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-                "--no-sync",
-                "--no-instructions",
-            ]
-        )
-
-    def command(self) -> list[str]:
-        """Return the command with small buffers and no socket outside the folder."""
-        return [
-            str(self.programs / "postgres"),
-            *("-D", str(self.folder / "data")),
-            *("-p", str(self.port)),
-            *("-k", str(self.folder)),
-            *("-c", f"listen_addresses={HOST}"),
-            *("-c", "shared_buffers=16MB"),
-            *("-c", "jit=off"),
-        ]
-
-    def connect(self, database: str | None = None) -> Any:
-        """Return a psycopg connection in autocommit mode."""
-        return psycopg.connect(
-            host=HOST,
-            port=self.port,
-            user=USER,
-            password=PASSWORD,
-            dbname=database or "postgres",
-            connect_timeout=10,
-            autocommit=True,
-        )
-
-    def create_reader(self, database: str) -> str:
-        """Create a role that may select from all tables, present and future."""
-        name = f"reader_{next(_numbers)}"
-        self.execute(
-            f"CREATE ROLE {name} LOGIN PASSWORD {_literal(PASSWORD)}",
-            f"GRANT pg_read_all_data TO {name}",
-        )
-        return self.url(database, user=name)
-
-    def drop(self, database: str) -> None:
-        """Drop the database and its connections."""
-        self.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
-
-
-class MariadbServer(Server):
-    """MariaDB, with `tester` as its all-powerful user."""
-
-    kind = "mariadb"
-    dialect = "mysql"
-    driver = "pymysql"
-    account = "mysql"
-
-    def find_programs(self) -> None:
-        """Take Debian's version, or what is on PATH."""
-        # Debian keeps servers in /usr/sbin, which is not on everybody's PATH.
-        path = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/libexec"])
-        server = shutil.which("mariadbd", path=path)
-        install = shutil.which("mariadb-install-db", path=path)
-        if server is None or install is None:
-            raise MissingServerError(f"MariaDB is not installed; run `{INSTALL}`")
-        self.server, self.install = server, install
-
-    def prepare(self) -> None:
-        """Make a data folder, and a script that creates the account at the first start."""
-        self._run(
-            [
-                self.install,
-                "--no-defaults",
-                f"--datadir={self.folder / 'data'}",
-                "--auth-root-authentication-method=normal",
-                "--skip-test-db",
-                "--skip-name-resolve",
-            ]
-        )
-        script = self.folder / "first.sql"
-        script.write_text(
-            f"ALTER USER root@localhost IDENTIFIED BY {_literal(PASSWORD)};\n"
-            f"CREATE USER IF NOT EXISTS {USER}@'%' IDENTIFIED BY {_literal(PASSWORD)};\n"
-            f"GRANT ALL ON *.* TO {USER}@'%' WITH GRANT OPTION;\n"
-        )
-        self._hand_over(script)
-
-    def command(self) -> list[str]:
-        """Return the command with small buffers and no socket outside the folder."""
-        return [
-            self.server,
-            "--no-defaults",
-            f"--datadir={self.folder / 'data'}",
-            f"--socket={self.folder / 'socket'}",
-            f"--pid-file={self.folder / 'mariadbd.pid'}",
-            f"--bind-address={HOST}",
-            f"--port={self.port}",
-            f"--init-file={self.folder / 'first.sql'}",
-            "--character-set-server=utf8mb4",
-            "--collation-server=utf8mb4_unicode_ci",
-            "--innodb-buffer-pool-size=32M",
-            "--innodb-log-file-size=16M",
-            "--skip-name-resolve",
-        ]
-
-    def connect(self, database: str | None = None) -> Any:
-        """Return a PyMySQL connection in autocommit mode."""
-        return pymysql.connect(
-            host=HOST,
-            port=self.port,
-            user=USER,
-            password=PASSWORD,
-            database=database,
-            connect_timeout=10,
-            autocommit=True,
-        )
-
-    def create_reader(self, database: str) -> str:
-        """Create a user that may select from the tables of `database`."""
-        name = f"reader_{next(_numbers)}"
-        self.execute(
-            f"CREATE USER {name}@'%' IDENTIFIED BY {_literal(PASSWORD)}",
-            f"GRANT SELECT ON {database}.* TO {name}@'%'",
-        )
-        return self.url(database, user=name)
-
-    def drop(self, database: str) -> None:
-        """End the database's connections, whose metadata locks would make it wait, and drop it."""
-        sessions = self.rows(
-            f"SELECT id FROM information_schema.processlist WHERE db = {_literal(database)}"
-        )
-        for (session,) in sessions:
-            with contextlib.suppress(pymysql.err.OperationalError):  # it may have just ended
-                self.execute(f"KILL {session}")
-        self.execute(f"DROP DATABASE IF EXISTS {database}")
-
-
 def serve(kind: type[Server]) -> Iterator[Server]:
     """Yield a new server of a kind and close it afterwards; the body of a fixture."""
     server = kind()
@@ -383,7 +218,8 @@ def serve(kind: type[Server]) -> Iterator[Server]:
         server.close()
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Return a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
