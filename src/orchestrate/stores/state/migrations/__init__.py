@@ -1,0 +1,1 @@
+"""The Alembic script directory of the state store's own schema."""
