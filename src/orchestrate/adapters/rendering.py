@@ -119,10 +119,10 @@ def _environment(finalize: Any) -> SandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined,
         finalize=finalize,
-        autoescape=False,  # noqa: S701
+        autoescape=False,
         keep_trailing_newline=True,
     )
     environment.filters["urlencode"] = lambda value: _Encoded(quote(str(value), safe=""))
-    environment.filters["safe"] = lambda value: _Encoded(value)
+    environment.filters["safe"] = _Encoded
     environment.filters["from_json"] = json.loads
     return environment

@@ -6,6 +6,7 @@ Must not show what was read: a `SourceProblemError` names the source alone.
 from __future__ import annotations
 
 import configparser
+import importlib
 import io
 import stat
 import subprocess
@@ -168,7 +169,9 @@ class SourceReader:
             hint = f"it has {known}" if known else None
             raise SourceProblemError("missing-value", message, hint) from None
         except configparser.NoOptionError:
-            raise SourceProblemError("missing-value", f"there is no {source_name(source)}") from None
+            raise SourceProblemError(
+                "missing-value", f"there is no {source_name(source)}"
+            ) from None
         except configparser.InterpolationError:
             message = f"{source_name(source)} has a `%` that stands for nothing"
             hint = "an ini file has `%` doubled: `%%`"
@@ -178,7 +181,8 @@ class SourceReader:
 
     def _keyring(self, source: KeyringSource) -> str | None:
         try:
-            import keyring  # noqa: PLC0415 - an optional library
+            # An optional library, which the types are checked without.
+            keyring: Any = importlib.import_module("keyring")
         except ImportError:
             message = "a keyring is declared and the library `keyring` is not installed"
             hint = "install `orchestrate[keyring]`"

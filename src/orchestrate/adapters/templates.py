@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any, Self, assert_never
 
 from orchestrate.adapters.rendering import TemplateMistakeError, render
 from orchestrate.domain.database_url import DatabaseUrl
@@ -27,12 +27,19 @@ DEFAULT_OPTION = "sqlalchemy.url"
 _PROBLEM_URL = DatabaseUrl.parse("postgresql://user:password@host:5432/database")
 
 
-class _UrlText(str):
+class _UrlText(str):  # noqa: SLOT000 - a handful of them a command
     """The URL as a template sees it: itself a text, with its parts as attributes."""
 
-    __slots__ = ("backend", "database", "driver", "host", "password", "port", "user")
+    backend: str
+    driver: str | None
+    host: str | None
+    port: int | None
+    user: str | None
+    password: str | None
+    database: str | None
 
-    def __new__(cls, url: DatabaseUrl) -> _UrlText:
+    def __new__(cls, url: DatabaseUrl) -> Self:
+        """Return the URL's full text with its parts."""
         self = super().__new__(cls, url.secret.reveal())
         self.backend, self.driver = url.backend, url.driver
         self.host, self.port, self.user = url.host, url.port, url.user

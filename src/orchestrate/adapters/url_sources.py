@@ -44,9 +44,7 @@ def resolve_url(
         raise OrchestrateError("url-unavailable", text, hint=problem.hint, where=where) from None
 
 
-def resolve_state_url(
-    spec: LoadedSpec, *, environ: Mapping[str, str] | None = None
-) -> DatabaseUrl:
+def resolve_state_url(spec: LoadedSpec, *, environ: Mapping[str, str] | None = None) -> DatabaseUrl:
     """Return the state store's URL; a relative SQLite path is made absolute.
 
     Raises:
@@ -134,16 +132,16 @@ def _text(source: AnySource, reader: SourceReader, environment: str | None) -> s
         "environment": {"name": environment or ""},
     }
     if isinstance(source, str):
-        template: str | None = source
+        template = source
     elif isinstance(source, TemplateSource):
         template = source.template
         for name, value in source.values.items():
             values[name] = value if isinstance(value, str) else _text(value, reader, environment)
     else:
-        template = source.template
         text = reader.read(source)
-        if template is None:
+        if source.template is None:
             return text
+        template = source.template
         values["value"] = text
     try:
         return render_url(template, values)

@@ -1,7 +1,7 @@
 """What people declare: `migrations.yaml` and the environments it includes, as frozen values.
 
-The models are the one list of keys: reading, JSON Schema and reference page follow from them. They
-hold sources, never secrets, and reading files is `stores/spec_files.py`.
+The models of `spec_….py` are the one list of keys: reading, JSON Schema and reference page follow
+from them. They hold sources, never secrets, and reading files is `stores/spec_files.py`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,24 @@ import json
 import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PrivateAttr, Tag
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from orchestrate.domain.findings import Finding
+from orchestrate.domain.spec_places import FILE_NAME, NOWHERE, Declared, Place
+from orchestrate.domain.spec_project import (
+    INJECT,
+    RUNNER,
+    Baseline,
+    CommandRunner,
+    Inject,
+    Project,
+    PythonRunner,
+    Runner,
+    SshPlace,
+    SshRunner,
+)
 from orchestrate.domain.spec_protections import (
     After,
     Approval,
@@ -28,287 +41,53 @@ from orchestrate.domain.spec_protections import (
     Tunnel,
     Window,
 )
-from orchestrate.domain.spec_sources import AnySource, Source, UrlText
+from orchestrate.domain.spec_sources import SOURCE, AnySource, Source
 from orchestrate.domain.spec_types import (
     AsList,
-    Command,
+    AsMapping,
     Count,
     CountOrZero,
-    Duration,
     Filled,
-    Host,
     Later,
     Model,
     Name,
-    Path,
     PositiveDuration,
     Revision,
-    Template,
     Text,
-    Variable,
-    describe,
     mistake,
 )
 from orchestrate.errors import OrchestrateError
 
-FILE_NAME: Final = "migrations.yaml"
+__all__ = [
+    "DEFAULT_PROJECT",
+    "FILE_NAME",
+    "Baseline",
+    "CommandRunner",
+    "Defaults",
+    "Environment",
+    "Inject",
+    "LoadedSpec",
+    "Place",
+    "Project",
+    "PythonRunner",
+    "SpecFile",
+    "SshPlace",
+    "SshRunner",
+    "digest_of",
+    "json_schema",
+]
+
 DEFAULT_PROJECT: Final = "default"
 """Name of the project where only one is declared, as `project`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where something is written; lines and columns count from 1."""
-
-    file: str
-    """Relative to the folder of `migrations.yaml`, with `/`."""
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
-
-
-_NOWHERE: Final = Place(file=FILE_NAME, line=1, column=1)
-
-
-class _Declared(Model):
-    """A mapping that knows where it and its keys are written."""
-
-    _source: Place = PrivateAttr(default=_NOWHERE)
-    _keys: Mapping[str, Place] = PrivateAttr(default_factory=dict)
-    _folder: pathlib.Path = PrivateAttr(default_factory=pathlib.Path)
-
-    def placed(self, source: Place, keys: Mapping[str, Place], folder: pathlib.Path) -> None:
-        """Remember where this is written; for the spec's reader alone, once."""
-        self._source, self._keys, self._folder = source, keys, folder
-
-    @property
-    def source(self) -> Place:
-        """Return where this is written: for an environment its `name`."""
-        return self._source
-
-    @property
-    def folder(self) -> pathlib.Path:
-        """Return the folder of `migrations.yaml`, which relative paths are relative to."""
-        return self._folder
-
-    def where(self, key: str) -> str:
-        """Return `file:line:column` of a key, or of the whole where it is not written."""
-        return str(self._keys.get(key, self._source))
-
-    def declares(self, key: str) -> bool:
-        """Say whether the key is written, here or in `defaults`."""
-        return key in self._keys
-
-
-class PythonRunner(Model):
-    """Another interpreter of this machine."""
-
-    python: Path = Field(
-        description="Path of the interpreter, relative to `migrations.yaml`.",
-        examples=[".venv/bin/python"],
-    )
-
-
-class CommandRunner(Model):
-    """A program that ends in a Python interpreter somewhere else, such as a container."""
-
-    command: Command = Field(
-        description="Argument list that starts Python; its standard input must be passed on.",
-        examples=[["docker", "compose", "exec", "-T", "api", "python"]],
-    )
-
-
-class SshPlace(Model):
-    """A Python interpreter on another machine."""
-
-    host: Host = Field(description="Host; `~/.ssh/config` is understood.", examples=["app1"])
-    user: Host | None = Field(default=None, description="User to log in as.", examples=["deploy"])
-    port: Count | None = Field(default=None, le=65535, description="Port of the SSH server.")
-    python: Text = Field(
-        default="python3", description="Interpreter there.", examples=["/srv/app/.venv/bin/python"]
-    )
-    directory: Text | None = Field(
-        default=None, description="Folder to start in, there.", examples=["/srv/app"]
-    )
-
-
-class SshRunner(Model):
-    """A Python interpreter that is reached by SSH."""
-
-    ssh: SshPlace = Field(description="Where it is.")
-
-
-def _kind_of_runner(value: object) -> str | None:
-    if isinstance(value, str):
-        return "<local>"
-    if isinstance(value, Model):
-        return f"<{next(iter(type(value).model_fields))}>"
-    if isinstance(value, dict):
-        return next((f"<{kind}>" for kind in ("python", "command", "ssh") if kind in value), None)
-    return None
-
-
-Runner = Annotated[
-    Annotated[Literal["local"], Tag("<local>")]
-    | Annotated[PythonRunner, Tag("<python>")]
-    | Annotated[CommandRunner, Tag("<command>")]
-    | Annotated[SshRunner, Tag("<ssh>")],
-    Discriminator(
-        _kind_of_runner,
-        custom_error_type="wrong-kind",
-        custom_error_message="`local`, or a mapping with one of `python`, `command`, `ssh`",
-    ),
-]
-
-
-def _text_or_mapping(value: object) -> str | None:
-    return {str: "<text>", dict: "<mapping>"}.get(type(value))
-
-
-def _mapping(value: object) -> object:
-    if isinstance(value, dict):
-        return value
-    raise mistake("wrong-type", f"expected a mapping, found {describe(value)}")
-
-
-Templates = Annotated[dict[Text, UrlText], BeforeValidator(_mapping)]
-_TEXT_OR_MAPPING: Final = Discriminator(
-    _text_or_mapping,
-    custom_error_type="wrong-kind",
-    custom_error_message="a name, or a mapping of names to templates",
-)
-
-
-class Inject(Model):
-    """How the target's URL reaches env.py; several ways may be given together."""
-
-    option: (
-        Annotated[
-            Annotated[Text, Tag("<text>")] | Annotated[Templates, Tag("<mapping>")],
-            _TEXT_OR_MAPPING,
-        ]
-        | None
-    ) = Field(
-        default=None,
-        description=(
-            "Main option of Alembic's config that gets the URL, or options and their templates."
-            " `sqlalchemy.url` where no way is given."
-        ),
-        examples=[
-            "sqlalchemy.url",
-            {"sqlalchemy.url": "{{ url }}", "my.schema": "{{ target.name }}"},
-        ],
-    )
-    env: (
-        Annotated[
-            Annotated[Variable, Tag("<text>")]
-            | Annotated[dict[Variable, UrlText], BeforeValidator(_mapping), Tag("<mapping>")],
-            _TEXT_OR_MAPPING,
-        ]
-        | None
-    ) = Field(
-        default=None,
-        description="Environment variable that gets the URL, or variables and their templates.",
-        examples=[
-            "DATABASE_URL",
-            {"DB_HOST": "{{ url.host }}", "DB_PASSWORD": "{{ url.password }}"},
-        ],
-    )
-    x: Templates | None = Field(
-        default=None, description="Values of `-x`.", examples=[{"tenant": "{{ target.name }}"}]
-    )
-    attribute: Literal["connection", "engine"] | None = Field(
-        default=None, description='What is put into `config.attributes["connection"]`.'
-    )
-    hook: Path | None = Field(
-        default=None,
-        description="A Python file that runs around env.py, beside the project.",
-        examples=["conf/orchestrate_hook.py"],
-    )
-    section: Template | None = Field(
-        default=None,
-        description="Section of the ini file that env.py reads.",
-        examples=["production"],
-    )
-
-
-class Baseline(Model):
-    """What is done with an empty database in place of running every revision."""
-
-    stamp: Revision = Field(description="Revision the database is at afterwards.")
-    run: Command | None = Field(default=None, description="Program that builds the schema.")
-
-
-class Project(_Declared):
-    """One Alembic project and how it is reached."""
-
-    config: Path | None = Field(
-        default=None,
-        description="alembic.ini or pyproject.toml; `alembic.ini` unless `script_location` is given.",
-        examples=["alembic.ini"],
-    )
-    section: Text | None = Field(
-        default=None, description="Section of the ini file, where it is not `alembic`."
-    )
-    directory: Path | None = Field(
-        default=None, description="Folder that the project runs in; that of `migrations.yaml`."
-    )
-    runner: Runner = Field(default="local", description="How the project's own Python is reached.")
-    inject: Inject = Field(
-        default_factory=Inject, description="How the target's URL reaches env.py."
-    )
-    options: Templates = Field(
-        default_factory=dict,
-        description="Further main options of Alembic's config; templates.",
-        examples=[{"file_template": "%(rev)s_%(slug)s"}],
-    )
-    script_location: Path | None = Field(
-        default=None, description="Alembic's script directory, where the config does not say it."
-    )
-    version_locations: Annotated[tuple[Path, ...], AsList] = Field(
-        default=(), description="Folders of revision files, where they are not the usual one."
-    )
-    sys_path: Annotated[tuple[Path, ...], AsList] = Field(
-        default=(), description="Folders put first on `sys.path`.", examples=[["src"]]
-    )
-    drivers: dict[Name, Name] = Field(
-        default_factory=dict,
-        description="Driver that env.py needs, for each backend.",
-        examples=[{"postgresql": "asyncpg"}],
-    )
-    transactions: Literal["session", "isolated", "native"] = Field(
-        default="session",
-        description=(
-            "`session`: one env.py run, a commit after each revision. `isolated`: an env.py run"
-            " a revision. `native`: the project's own transaction, all or nothing."
-        ),
-    )
-    baseline: Annotated[Baseline | None, Later(Baseline)] = Field(
-        default=None, description="How an empty database is brought to a revision at once."
-    )
-    probe: Literal["read-only", "plain"] = Field(
-        default="read-only",
-        description="`plain` looks at a target without a read-only session, for servers that lack it.",
-    )
-    agent_timeout: PositiveDuration = Field(
-        default=60.0,
-        description="How long the agent may take to start and to look; 60s unless given.",
-        examples=["60s"],
-    )
-    step_timeout: PositiveDuration | None = Field(
-        default=None, description="How long one step may take; no limit unless given."
-    )
-
-
-class _Rules(_Declared):
+class _Rules(Declared):
     """What `defaults` and every environment have in common."""
 
     project: Name | None = Field(
         default=None, description="Name of the project; needed where several are declared."
     )
-    url: Source | None = Field(
+    url: Annotated[Source | None, SOURCE] = Field(
         default=None,
         description="The database's URL, without password, or where to read it.",
         examples=["sqlite:///dev.db", {"env": "PROD_DATABASE_URL"}],
@@ -316,8 +95,10 @@ class _Rules(_Declared):
     to: Revision = Field(
         default="heads", description="Where `plan` and `apply` go unless told otherwise."
     )
-    runner: Runner | None = Field(default=None, description="In place of the project's runner.")
-    inject: Inject | None = Field(
+    runner: Annotated[Runner | None, RUNNER] = Field(
+        default=None, description="In place of the project's runner."
+    )
+    inject: Annotated[Inject | None, INJECT] = Field(
         default=None, description="Ways that replace or join those of the project's `inject`."
     )
     tunnel: Annotated[Tunnel | None, Later(Tunnel)] = Field(
@@ -405,7 +186,8 @@ def _version(value: int) -> int:
     return value
 
 
-_ByName = Annotated[dict[Name, NamedByKey], BeforeValidator(_mapping)]
+_Projects = Annotated[dict[Name, Project], AsMapping]
+_ByName = Annotated[dict[Name, NamedByKey], AsMapping]
 
 
 class SpecFile(Model):
@@ -415,10 +197,10 @@ class SpecFile(Model):
         default=1, description="Version of this format.", examples=[1]
     )
     project: Project | None = Field(default=None, description="The Alembic project.")
-    projects: Annotated[dict[Name, Project], BeforeValidator(_mapping)] | None = Field(
+    projects: Annotated[dict[Name, Project] | None, Later(_Projects)] = Field(
         default=None, description="Several Alembic projects by name, in place of `project`."
     )
-    state: Source = Field(
+    state: Annotated[Source, SOURCE] = Field(
         default="sqlite:///.orchestrate/state.db",
         description="The state store's URL: journal, leases, identities; sources as for `url`.",
     )
@@ -429,7 +211,7 @@ class SpecFile(Model):
     )
     defaults: Annotated[Defaults | None, Later(Defaults)] = Field(
         default=None,
-        description="Values for every environment; a key that it gives itself replaces the default.",
+        description="Values for every environment; a key given there replaces the default.",
         examples=[{"lock_timeout": "5s"}],
     )
     environments: Annotated[dict[Name, NamedByKey] | None, Later(_ByName)] = Field(
@@ -441,7 +223,7 @@ class SpecFile(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedSpec:
-    """A spec without mistakes. Secrets are not in it: URLs are resolved one environment at a time."""
+    """A spec without mistakes; it holds no secret: URLs are resolved one at a time."""
 
     path: pathlib.Path
     projects: Mapping[str, Project]
@@ -450,7 +232,7 @@ class LoadedSpec:
     state: AnySource
     findings: tuple[Finding, ...] = ()
     """Warnings."""
-    state_place: Place = _NOWHERE
+    state_place: Place = NOWHERE
     digests: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -10,7 +10,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from orchestrate.domain.spec_sources import Source
+from orchestrate.domain.spec_calendar import FreezeText, OpeningText, TimeZone
+from orchestrate.domain.spec_sources import SOURCE, Source
 from orchestrate.domain.spec_types import (
     AsList,
     Command,
@@ -19,18 +20,15 @@ from orchestrate.domain.spec_types import (
     Email,
     Filled,
     Flag,
-    FreezeText,
     Host,
     Model,
     Name,
-    OpeningText,
     Path,
     PositiveDuration,
     Scalar,
     Share,
     ShareOrRest,
     Text,
-    TimeZone,
     mistake,
 )
 
@@ -223,7 +221,9 @@ class Hooks(Model):
 class TargetQuery(Model):
     """Names of targets, read from a database."""
 
-    url: Source = Field(description="The database to ask.", examples=[{"env": "CATALOG_URL"}])
+    url: Annotated[Source, SOURCE] = Field(
+        description="The database to ask.", examples=[{"env": "CATALOG_URL"}]
+    )
     sql: Text = Field(
         description="A query whose first column is the target's name.",
         examples=["select name from tenants where active"],
@@ -262,7 +262,7 @@ class Targets(Model):
     command: Command | None = Field(
         default=None, description="Program that prints one name a line.", examples=[["./tenants"]]
     )
-    url: Source | None = Field(
+    url: Annotated[Source | None, SOURCE] = Field(
         default=None,
         description="URL of a target; `{{ target.name }}` is its name. Not with `glob`.",
         examples=["postgresql+psycopg://app@db/{{ target.name }}"],
@@ -298,4 +298,3 @@ class Targets(Model):
             hint = "end with `- {size: rest}`"
             raise mistake("bad-value", "the last wave has to be `rest`", hint=hint)
         return self
-

@@ -9,17 +9,28 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from orchestrate.domain.spec_types import Command, Model, Path, PositiveDuration, Template, Text
-from orchestrate.domain.spec_types import Variable as VariableName
-from orchestrate.domain.spec_types import mistake
+from orchestrate.domain.spec_types import (
+    AsMapping,
+    Command,
+    Later,
+    Model,
+    Path,
+    PositiveDuration,
+    Template,
+    Text,
+    Variable,
+    mistake,
+)
 
 _EXPRESSION: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _USERINFO: Final = re.compile(r"^[\w+.\-\s]*://(?P<user>[^:/@]*):(?P<password>.*)@", re.DOTALL)
-_QUERY_SECRET: Final = re.compile(r"[?&](?:[\w.\-]*(?:pass|pwd|secret|token)[\w.\-]*)=[^&]+", re.I)
+_QUERY_SECRET: Final = re.compile(
+    r"[?&](?:[\w.\-]*(?:pass|pwd|secret|token)[\w.\-]*)=[^&]+", re.IGNORECASE
+)
 _SECRET_NAME: Final = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
-_PASSWORD_HINT: Final = (
+_REFERENCE_HINT: Final = (
     "take it from a source: `{env: …}`, `{file: …}`, `{command: […]}`, or put"
     " `{{ env.NAME }}` in its place"
 )
@@ -41,7 +52,7 @@ def holds_password(text: str) -> bool:
 
 def _without_password(text: str) -> str:
     if holds_password(text):
-        raise mistake("password-in-spec", "a password is written in the spec", hint=_PASSWORD_HINT)
+        raise mistake("password-in-spec", "a password is written in the spec", hint=_REFERENCE_HINT)
     return text
 
 
@@ -49,7 +60,7 @@ def _no_secret_values(values: dict[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         if isinstance(value, str) and _SECRET_NAME.search(name) and "{{" not in value:
             text = f"the value of `{name}` is written in the spec"
-            raise mistake("password-in-spec", text, hint=_PASSWORD_HINT)
+            raise mistake("password-in-spec", text, hint=_REFERENCE_HINT)
     return values
 
 
@@ -67,7 +78,7 @@ class _Source(Model):
 class EnvSource(_Source):
     """An environment variable of the process that runs `orchestrate`."""
 
-    env: VariableName = Field(
+    env: Variable = Field(
         description="Name of an environment variable.", examples=["PROD_DATABASE_URL"]
     )
 
@@ -76,7 +87,7 @@ class DotenvSource(_Source):
     """A variable of a `.env` file; the process's own environment is not looked at."""
 
     dotenv: Path = Field(description="Path of the `.env` file.", examples=[".env"])
-    key: VariableName = Field(description="Name of the variable.", examples=["DATABASE_URL"])
+    key: Variable = Field(description="Name of the variable.", examples=["DATABASE_URL"])
 
 
 class FileSource(_Source):
@@ -118,12 +129,12 @@ class KeyringSource(_Source):
     keyring: KeyringEntry = Field(description="Service and user of the entry.")
 
 
-def _kind_of_source(kinds: tuple[str, ...]) -> Any:  # noqa: ANN401 - a callable for pydantic
+def _kind_of_source(kinds: tuple[str, ...]) -> Any:
     def kind(value: object) -> str | None:
         if isinstance(value, (str, int)) and not isinstance(value, bool):
             return "<text>"
         if isinstance(value, Model):
-            return f"<{next(k for k in kinds if k in type(value).model_fields)}>"
+            return next((f"<{k}>" for k in kinds if k in type(value).model_fields), None)
         if isinstance(value, dict):
             return next((f"<{k}>" for k in kinds if k in value), None)
         return None
@@ -155,12 +166,6 @@ ValueSource = Annotated[
 ]
 
 
-def _values(value: object) -> object:
-    if isinstance(value, dict):
-        return value
-    raise mistake("wrong-type", "expected a mapping of names and where their values come from")
-
-
 class TemplateSource(Model):
     """A URL put together from several values."""
 
@@ -171,12 +176,12 @@ class TemplateSource(Model):
         ),
         examples=["postgresql+psycopg://{{ user }}:{{ password }}@db/{{ name }}"],
     )
-    values: Annotated[
-        dict[Text, ValueSource], BeforeValidator(_values), AfterValidator(_no_secret_values)
-    ] = Field(
-        default_factory=dict,
-        description="Names that the template uses: a text, or a source as for `url`.",
-        examples=[{"user": {"env": "DB_USER"}, "password": {"file": "/run/secrets/db"}}],
+    values: Annotated[dict[Text, ValueSource], AsMapping, AfterValidator(_no_secret_values)] = (
+        Field(
+            default_factory=dict,
+            description="Names that the template uses: a text, or a source as for `url`.",
+            examples=[{"user": {"env": "DB_USER"}, "password": {"file": "/run/secrets/db"}}],
+        )
     )
 
 
@@ -194,3 +199,4 @@ Source = Annotated[
     ),
 ]
 """A URL without password, or where to read it."""
+SOURCE: Final = Later(Source)

@@ -1,16 +1,13 @@
-"""The small types of the spec: durations, names, commands, opening hours, shares of a fleet.
+"""The small types of the spec: durations, names, commands, shares of a fleet.
 
 Each turns a text that a person wrote into a value, or says in one sentence what was expected and
 what was found. They are checked when the spec is read, whether or not this version acts on the key
-that uses them: a typo in a protection must not wait until it is needed. No I/O but the time zone
-database.
+that uses them: a typo in a protection must not wait until it is needed.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import date
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -32,16 +29,8 @@ _DURATION: Final = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|s|m|h|d|w))+", re.ASCII)
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", re.ASCII)
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LONGEST: Final = 10 * 366 * 86400
-_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_DAY_WORDS: Final = {
-    "daily": range(7),
-    "weekdays": range(5),
-    "weekends": range(5, 7),
-}
-_HOURS: Final = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)", re.ASCII)
 _SHARE: Final = re.compile(r"(\d+(?:\.\d+)?)%", re.ASCII)
 _EMAIL: Final = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
-_DAY_MINUTES: Final = 24 * 60
 
 
 class Model(BaseModel):
@@ -69,10 +58,11 @@ class Later:
             self._adapter = TypeAdapter(self.type)
         return self._adapter
 
+    def _validate(self, value: Any) -> Any:
+        return self.adapter.validate_python(value)
+
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            lambda value: self.adapter.validate_python(value)
-        )
+        return core_schema.no_info_plain_validator_function(self._validate)
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         result: dict[str, Any] = handler(self.adapter.core_schema)
@@ -146,7 +136,8 @@ PositiveDuration = Annotated[
 ]
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Return a text that is not empty, or raise the mistake."""
     if not isinstance(value, str):
         number = isinstance(value, (int, float))
         raise _wrong_type("a text", value, hint="put it in quotes" if number else None)
@@ -161,7 +152,7 @@ def _text_or_number(value: object) -> str:
     # Decimal numbers read back as they were written: the reader makes numbers of nothing else.
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return _text(value)
+    return as_text(value)
 
 
 def _flag(value: object) -> bool:
@@ -190,7 +181,7 @@ def _at_least_zero(value: int) -> int:
     return value
 
 
-Text = Annotated[str, BeforeValidator(_text)]
+Text = Annotated[str, BeforeValidator(as_text)]
 Path = Text
 """A path, relative to the folder of `migrations.yaml` unless its key says otherwise."""
 Template = Annotated[str, BeforeValidator(_text_or_number)]
@@ -221,6 +212,12 @@ def _list(value: object) -> object:
     raise _wrong_type("a list", value, hint="write it in brackets: `[…]`")
 
 
+def _mapping(value: object) -> object:
+    if isinstance(value, dict):
+        return value
+    raise _wrong_type("a mapping", value)
+
+
 def _arguments(value: object) -> object:
     if isinstance(value, (list, tuple)):
         if value:
@@ -238,6 +235,8 @@ def _filled(value: tuple[Any, ...]) -> tuple[Any, ...]:
 
 AsList = BeforeValidator(_list)
 """For `Annotated[tuple[X, ...], AsList]`: says in our words that a list is needed."""
+AsMapping = BeforeValidator(_mapping)
+"""The same for mappings of free keys."""
 Filled = AfterValidator(_filled)
 """For lists that mean nothing when they are empty."""
 Command = Annotated[tuple[Template, ...], BeforeValidator(_arguments)]
@@ -245,7 +244,7 @@ Command = Annotated[tuple[Template, ...], BeforeValidator(_arguments)]
 
 
 def _name(value: object) -> str:
-    text = _text(value)
+    text = as_text(value)
     if not text.isprintable() or any(sign in text for sign in "/\\") or text != text.strip():
         raise mistake("bad-value", "expected a printable name without `/`, `\\` and outer spaces")
     if text.startswith("-") or text in {".", ".."}:
@@ -259,7 +258,7 @@ Name = Annotated[str, BeforeValidator(_name)]
 
 
 def _variable(value: object) -> str:
-    text = _text(value)
+    text = as_text(value)
     if "=" in text or any(sign.isspace() for sign in text):
         hint = "give the name of the variable, not its value"
         raise mistake("bad-value", "expected the name of an environment variable", hint=hint)
@@ -270,7 +269,7 @@ Variable = Annotated[str, BeforeValidator(_variable)]
 
 
 def _host(value: object) -> str:
-    text = _text(value)
+    text = as_text(value)
     # ssh takes a leading dash for an option, ProxyCommand among them.
     if text.startswith("-") or any(sign.isspace() for sign in text):
         raise mistake("bad-value", "expected a name for ssh, without spaces and leading `-`")
@@ -281,7 +280,7 @@ Host = Annotated[str, BeforeValidator(_host)]
 
 
 def _email(value: object) -> str:
-    text = _text(value)
+    text = as_text(value)
     if not _EMAIL.fullmatch(text):
         raise mistake("bad-value", f"expected an e-mail address, found `{text}`")
     return text
@@ -315,95 +314,3 @@ ShareOrRest = Annotated[
     PlainValidator(_share_or_rest),
     WithJsonSchema({"anyOf": [*_SHARE_SCHEMA["anyOf"], {"const": "rest"}]}),
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
-    """Hours that repeat weekly: `end` may lie on the next day, then it is past 24 hours."""
-
-    days: frozenset[int]
-    """0 is Monday; the day on which it opens."""
-    start: int
-    """Minutes after midnight."""
-    end: int
-    """Minutes after midnight of the same day, more than 1440 past it."""
-
-
-def parse_opening(text: str) -> Opening:
-    """Return the hours that a text such as `sat,sun 01:00-05:00` names."""
-    days_text, _, hours_text = text.strip().rpartition(" ")
-    hours = _HOURS.fullmatch(hours_text)
-    if not hours:
-        example = "`sat,sun 01:00-05:00`, `weekdays 22:00-23:30` or `daily 22:00-02:00`"
-        raise mistake("bad-value", f"expected days and hours such as {example}, found `{text}`")
-    start, end = (int(hours[n]) * 60 + int(hours[n + 1]) for n in (1, 3))
-    if start >= _DAY_MINUTES or end > _DAY_MINUTES or int(hours[2]) > 59 or int(hours[4]) > 59:  # noqa: PLR2004 - minutes
-        raise mistake("bad-value", f"expected hours from 00:00 to 24:00, found `{hours_text}`")
-    if start == end:
-        raise mistake(
-            "bad-value", f"expected an end that differs from the start, found `{hours_text}`"
-        )
-    days = frozenset(day for part in days_text.split(",") for day in _parse_days(part.strip()))
-    return Opening(days=days, start=start, end=end if end > start else end + _DAY_MINUTES)
-
-
-def _parse_days(text: str) -> list[int]:
-    if text.lower() in _DAY_WORDS:
-        return list(_DAY_WORDS[text.lower()])
-    first, dash, last = (part.strip() for part in text.lower().partition("-"))
-    ends = [first, last] if dash else [first]
-    if not all(end in _DAYS for end in ends):
-        known = ", ".join((*_DAYS, *_DAY_WORDS))
-        raise mistake("bad-value", f"expected days ({known}, or `mon-thu`), found `{text}`")
-    begin, count = _DAYS.index(first), (_DAYS.index(ends[-1]) - _DAYS.index(first)) % 7
-    return [(begin + n) % 7 for n in range(count + 1)]
-
-
-def parse_freeze(text: str) -> tuple[date, date]:
-    """Return first and last day of a text such as `2026-12-20/2027-01-05`, or of a single day."""
-    first, slash, last = text.strip().partition("/")
-    try:
-        days = date.fromisoformat(first), date.fromisoformat(last if slash else first)
-    except ValueError:
-        expected = "a day or first and last day such as `2026-12-20/2027-01-05`"
-        raise mistake("bad-value", f"expected {expected}, found `{text}`") from None
-    if days[1] < days[0]:
-        raise mistake("bad-value", f"expected the last day not before the first, found `{text}`")
-    return days
-
-
-def _opening(value: object) -> str:
-    text = _text(value)
-    parse_opening(text)
-    return text
-
-
-def _freeze(value: object) -> str:
-    text = _text(value)
-    parse_freeze(text)
-    return text
-
-
-OpeningText = Annotated[str, BeforeValidator(_opening)]
-FreezeText = Annotated[str, BeforeValidator(_freeze)]
-
-
-def _timezone(value: object) -> str:
-    import zoneinfo  # noqa: PLC0415 - most specs name no time zone
-
-    text = _text(value)
-    try:
-        zoneinfo.ZoneInfo(text)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        import difflib  # noqa: PLC0415 - only for a mistake
-
-        known = zoneinfo.available_timezones()
-        near = difflib.get_close_matches(text, known, n=1)
-        hint = f"did you mean `{near[0]}`?" if near else None
-        if not known:
-            hint = "this machine has no time zone data: install the package `tzdata`"
-        raise mistake("bad-value", f"expected a time zone, found `{text}`", hint=hint) from None
-    return text
-
-
-TimeZone = Annotated[str, BeforeValidator(_timezone)]

@@ -48,7 +48,9 @@ def not_enforced(spec: LoadedSpec, environment: Environment) -> tuple[Finding, .
 
 def _is_no_backup(environment: Environment, key: str) -> bool:
     # Saying that no copy is wanted protects nothing.
-    return key == "backup" and environment.backup is not None and environment.backup.strategy == "none"
+    return (
+        key == "backup" and environment.backup is not None and environment.backup.strategy == "none"
+    )
 
 
 def _not_enforced(key: str, consequence: str, where: str) -> Finding:
@@ -56,7 +58,7 @@ def _not_enforced(key: str, consequence: str, where: str) -> Finding:
         code="not-enforced-yet",
         severity="error",
         message=f"`{key}` is declared and this version does not enforce it: {consequence}",
-        hint=f"take `{key}` out of the spec and see to it by hand, or wait for the version that does",
+        hint=f"take `{key}` out of the spec and see to it by hand, or wait for a version that does",
         where=where,
     )
 

@@ -105,29 +105,28 @@ class _Loader:
         self.findings += cross_findings(projects, environments) if spec else ()
         self._raise_mistakes()
         assert spec is not None  # noqa: S101 - a spec that is None has findings
-        return self._assembled(spec, projects, environments, raw, declared, document)
+        pairs = list(zip(environments, declared, strict=True))
+        return self._assembled(spec, document, projects, pairs)
 
     def _assembled(
         self,
         spec: SpecFile,
-        projects: Mapping[str, Project],
-        environments: list[Environment],
-        raw: dict[str, Any],
-        declared: list[_Declaration],
         document: Document,
+        projects: Mapping[str, Project],
+        environments: list[tuple[Environment, _Declaration]],
     ) -> LoadedSpec:
-        named = []
+        complete = []
         digests = {}
-        for environment, declaration in zip(environments, declared, strict=True):
+        for environment, declaration in environments:
             project = environment.project or next(iter(projects))
-            written = {**(raw.get("defaults") or {}), **declaration.raw, "name": environment.name}
-            digests[environment.name] = digest_of(written, _raw_project(raw, project))
-            complete = environment.model_copy(update={"project": project})
-            named.append(complete)
+            inherited = document.value.get("defaults", {})
+            written = {**inherited, **declaration.raw, "name": environment.name}
+            digests[environment.name] = digest_of(written, _raw_project(document.value, project))
+            complete.append(environment.model_copy(update={"project": project}))
         return LoadedSpec(
             path=self.path,
             projects=projects,
-            environments=tuple(named),
+            environments=tuple(complete),
             state=spec.state,
             findings=tuple(self.findings),
             state_place=document.key_place(("state",)),
@@ -198,9 +197,14 @@ class _Loader:
     def _environment_file(self, path: Path) -> Iterator[_Declaration]:
         document = self._read(path)
         if document.value is None:
-            if not any(finding.where and finding.where.startswith(document.file) for finding in self.findings):
+            if not any(
+                finding.where and finding.where.startswith(document.file)
+                for finding in self.findings
+            ):
                 text = f"`{document.file}` is empty"
-                self._error("missing-key", text, document.place(()), "give the environment a `name`")
+                self._error(
+                    "missing-key", text, document.place(()), "give the environment a `name`"
+                )
             return
         raw = self._mapping(document)
         if raw:
@@ -260,7 +264,9 @@ class _Loader:
     def _error(self, code: str, text: str, place: Place, hint: str | None = None) -> None:
         self._finding("error", code, text, place, hint)
 
-    def _finding(self, severity: Any, code: str, text: str, place: Place, hint: str | None = None) -> None:
+    def _finding(
+        self, severity: Any, code: str, text: str, place: Place, hint: str | None = None
+    ) -> None:
         self.findings.append(
             Finding(code=code, severity=severity, message=text, hint=hint, where=str(place))
         )

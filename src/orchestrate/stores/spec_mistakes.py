@@ -100,14 +100,11 @@ def _is_misspelt(missing: Sequence[str | int], unknown: Iterable[Sequence[str | 
     """Say whether a key is missing because it is there under a wrong name: one mistake, not two."""
     name = str(missing[-1])
     return any(
-        location[:-1] == missing[:-1] and nearest(str(location[-1]), [name])
-        for location in unknown
+        location[:-1] == missing[:-1] and nearest(str(location[-1]), [name]) for location in unknown
     )
 
 
-def _finding(
-    detail: Any, model: type[BaseModel], document: Document, prefix: ValuePath
-) -> Finding:
+def _finding(detail: Any, model: type[BaseModel], document: Document, prefix: ValuePath) -> Finding:
     location = detail["loc"]
     own_path = tuple(part for part in location if not _is_tag(part))
     path = (*prefix, *own_path)
@@ -129,9 +126,7 @@ def _is_tag(part: str | int) -> bool:
     return isinstance(part, str) and (part == "[key]" or part.startswith("<"))
 
 
-def _words(
-    detail: Any, context: Any, model: type[BaseModel]
-) -> tuple[str, str, str | None]:
+def _words(detail: Any, context: Any, model: type[BaseModel]) -> tuple[str, str, str | None]:
     """Return code, sentence and hint of one mistake."""
     kind, found = detail["type"], detail["input"]
     match kind:

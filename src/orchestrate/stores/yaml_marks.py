@@ -1,11 +1,11 @@
 """YAML as plain JSON values, with the place of every key and value.
 
-Reads the events of PyYAML's parser and builds the values itself, for four reasons: places; repeated
-keys, which PyYAML passes over in silence; a bound on what aliases expand to; and scalars that mean
-what they look like. Of plain scalars only `true`, `false`, `null`, decimal numbers and fractions are
-not text: `no`, `on`, `0123`, `12e4` and `22:30`, which YAML 1.1 makes into something else, are often
-names, revisions and times here. No tag but those of YAML itself is accepted, so that no object is
-ever made.
+Reads the events of PyYAML's parser and builds the values itself, for four reasons: places;
+repeated keys, which PyYAML passes over in silence; a bound on what aliases expand to; and scalars
+that mean what they look like. Of plain scalars only `true`, `false`, `null`, decimal numbers and
+fractions are not text: `no`, `on`, `0123`, `12e4` and `22:30`, which YAML 1.1 makes into something
+else, are often names, revisions and times here. No tag is accepted but `!!str`, so that no object
+is ever made.
 """
 
 from __future__ import annotations
@@ -126,7 +126,10 @@ def _events(text: str) -> Iterator[Any]:
     except yaml.MarkedYAMLError as error:
         # The problem alone: its context and snippet would show what stands in the file.
         problem = error.problem or "the YAML cannot be read"
-        hint = "YAML indents with spaces, never with tabs" if "\\t" in problem else None
+        lines = text.splitlines()
+        line = error.problem_mark.line if error.problem_mark else 0
+        indent = re.match(r"\s*", lines[line] if line < len(lines) else "")
+        hint = "YAML indents with spaces, never with tabs" if indent and "\t" in indent[0] else None
         raise _BadYamlError(_sentence(problem), error.problem_mark, hint) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position] if isinstance(error.position, int) else ""
