@@ -522,6 +522,12 @@ def driver_transaction_open(raw: Any) -> bool | None:
     return None
 
 
+def commits_by_itself(connection: Any) -> bool:
+    """Tell whether a connection is in AUTOCOMMIT mode, where no statement is ever taken back."""
+    raw = driver_connection(connection)
+    return getattr(raw, "autocommit", None) is True
+
+
 def fetch(connection: Any, *statements: str, commit: bool = False) -> Rows:
     """Execute statements on env.py's connection behind SQLAlchemy's back, leaving no trace.
 
@@ -817,7 +823,7 @@ class Project:
         null_pool = importlib.import_module("sqlalchemy.pool").NullPool
         engine = sqlalchemy.create_engine(self.url, poolclass=null_pool)
         if kind == "engine":
-            config.attributes["connection"] = engine
+            config.attributes["connection"] = config.attributes["engine"] = engine
             yield
             return
         with engine.connect() as connection:
@@ -1008,9 +1014,9 @@ class Watch:
         """Return file and line of the innermost frame of the project, or of any."""
         innermost = None
         while frame is not None:
-            name = os.path.abspath(frame.f_code.co_filename)
-            place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-            if not frame.f_code.co_filename.startswith("<"):
+            name = frame.f_code.co_filename
+            if not name.startswith("<"):
+                place = f"{name}:{frame.f_lineno}"
                 innermost = innermost or place
                 if self.is_project(name):
                     return place
@@ -1019,6 +1025,9 @@ class Watch:
 
     def is_project(self, path: str) -> bool:
         """Tell whether a file is the project's own, not a package of its environment."""
+        if path.startswith("<"):  # SQLAlchemy compiles functions from text
+            return False
+        path = os.path.abspath(path)
         return path.startswith(self._roots or ("\0",)) and "site-packages" not in path
 
     def where_raised(self, error: BaseException) -> str | None:
@@ -1026,7 +1035,7 @@ class Watch:
         found = None
         for one in causes(error):
             for frame, line in traceback.walk_tb(one.__traceback__):
-                if self.is_project(os.path.abspath(frame.f_code.co_filename)):
+                if self.is_project(frame.f_code.co_filename):
                     found = f"{frame.f_code.co_filename}:{line}"
             if found:
                 return found
@@ -1302,7 +1311,10 @@ class EnvRun:
             return ()
         self.called = True
         self.version_table, self.version_schema = table, schema
-        self.habits["transactional_ddl"] = bool(context.impl.transactional_ddl)
+        self.habits["transactional_ddl"] = bool(
+            context.impl.transactional_ddl
+            and not (self.guarded is not None and commits_by_itself(self.guarded))
+        )
         if not self.as_sql:
             self._find_version_table(context)
         return self.steps(heads, context)
