@@ -76,9 +76,7 @@ def test_whatever_env_py_raises_is_an_answer(
     assert message in error.message
 
 
-def test_an_exit_after_the_work_is_told_with_the_work(
-    project: Project, database: Database
-) -> None:
+def test_an_exit_after_the_work_is_told_with_the_work(project: Project, database: Database) -> None:
     """env.py ends the process it thinks it has to itself; what was committed stays so."""
     project.linear(2)
     with Driver(project, database) as driver:
@@ -201,7 +199,9 @@ def test_a_forked_child_cannot_speak(project: Project, database: Database, pytho
             assert driver.ask("probe")["heads"] == []
         pid = driver.agent.pid
     # Zombies apart: nobody is left to wait for the children of an agent that has ended.
-    found = subprocess.run(["pgrep", "-g", str(pid), "-r", "R,S,D"], capture_output=True, check=False)
+    found = subprocess.run(
+        ["pgrep", "-g", str(pid), "-r", "R,S,D"], capture_output=True, check=False
+    )
     assert found.stdout == b""
 
 

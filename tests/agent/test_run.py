@@ -133,7 +133,7 @@ def test_a_failed_commit_is_the_steps_failure(
         error = failure(lambda: driver.run(["r001"]))
     assert (error.code, error.details["sqlstate"]) == ("step-failed", "23503")
     assert "(7)" not in error.message
-    assert database.tables() == []
+    assert not {"a", "b"} & set(database.tables())
 
 
 @pytest.mark.parametrize("mode", ["session", "isolated", "native"])
@@ -419,7 +419,9 @@ def test_snapshots_stand_before_and_after_each_step(project: Project, database: 
     with Driver(project, database) as driver:
         heard = driver.run(["r001", "r002"], snapshots=True)
         parts = [one for one in heard if one.event in {"start", "committed"}]
-        texts = [str(driver.dialect.snapshot(one.fields["snapshot"], version_table="")) for one in parts]
+        texts = [
+            str(driver.dialect.snapshot(one.fields["snapshot"], version_table="")) for one in parts
+        ]
         assert ["note" in text for text in texts] == [False, False, False, True]
         assert texts[1] == texts[2]
         assert driver.ask("snapshot")["rows"] == parts[-1].fields["snapshot"]
