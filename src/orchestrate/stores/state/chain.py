@@ -218,7 +218,7 @@ class ChainCheck:
             return ChainReport(count=self.head.sequence, head_hash=self.head.hash)
         sequence, kind, problem = self.broken
         return ChainReport(
-            count=min(self.head.sequence, sequence - 1),
+            count=min(self.head.sequence, max(sequence - 1, 0)),
             head_hash=self.head.hash,
             sequence=sequence,
             kind=kind,
