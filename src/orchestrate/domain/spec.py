@@ -204,7 +204,7 @@ class SpecFile(Model):
         default="sqlite:///.orchestrate/state.db",
         description="The state store's URL: journal, leases, identities; sources as for `url`.",
     )
-    include: Annotated[tuple[Text, ...], BeforeValidator(_include), AsList, Filled] = Field(
+    include: Annotated[tuple[Text, ...], AsList, BeforeValidator(_include), Filled] = Field(
         default=("environments/*.yaml",),
         description="Files that declare one environment each; globs relative to this file.",
         examples=["environments/*.yaml"],

@@ -65,7 +65,7 @@ class SshRunner(Model):
 
 
 def _kind_of_runner(value: object) -> str | None:
-    if isinstance(value, str):
+    if value == "local":
         return "<local>"
     if isinstance(value, Model):
         return f"<{next(iter(type(value).model_fields))}>"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from orchestrate.domain.findings import Finding
-from orchestrate.domain.spec import Environment, LoadedSpec, Project
-from orchestrate.domain.spec_sources import holds_expression
+from orchestrate.domain.spec import Environment, LoadedSpec
 
 _PROTECTIONS: Final = {
     "approval": "nobody would be asked to approve",
@@ -63,13 +63,28 @@ def _not_enforced(key: str, consequence: str, where: str) -> Finding:
     )
 
 
-def cross_findings(
-    projects: Mapping[str, Project], environments: Sequence[Environment]
-) -> tuple[Finding, ...]:
-    """Return the mistakes that show only when all files are seen together.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """What the checks need of an environment, as far as it can be read.
 
-    `environments` have defaults laid under them, and `project` as it is written.
+    Taken from what is written rather than from a valid `Environment`, so that a mistake in one key
+    neither hides another nor makes an environment unknown.
     """
+
+    name: str
+    aliases: tuple[str, ...]
+    project: str | None
+    has_url: bool
+    """There is a `url` or `targets`, right or wrong."""
+    literal_url: str | None
+    """A URL without anything to be filled in."""
+    after: str | None
+    places: Mapping[str, str]
+    """By key: `name`, `aliases`, `project`, `url`, `after`."""
+
+
+def cross_findings(projects: Sequence[str], environments: Sequence[Outline]) -> tuple[Finding, ...]:
+    """Return the mistakes that show only when all files are seen together."""
     return (
         *_duplicate_names(environments),
         *_project_references(projects, environments),
@@ -90,75 +105,71 @@ def _near(name: str, known: Sequence[str]) -> str | None:
     return f"known here: {', '.join(f'`{other}`' for other in known)}" if known else None
 
 
-def _duplicate_names(environments: Sequence[Environment]) -> list[Finding]:
+def _duplicate_names(environments: Sequence[Outline]) -> list[Finding]:
     found = []
-    seen: dict[str, Environment] = {}
+    seen: dict[str, Outline] = {}
     for environment in environments:
-        for name in (environment.name, *environment.aliases):
-            key = "name" if name == environment.name else "aliases"
+        own = [("name", environment.name), *(("aliases", name) for name in environment.aliases)]
+        told = set()
+        for key, name in own:
             first = seen.setdefault(name, environment)
-            own = environment.name in environment.aliases and key == "name"
             if first is not environment:
                 text = f"`{name}` is the name or an alias of two environments"
-                hint = f"the other one is at {first.source}"
-                found.append(_error("duplicate-name", text, environment.where(key), hint))
-            elif own or (key == "aliases" and environment.aliases.count(name) > 1):
+                hint = f"the other one is at {first.places['name']}"
+                found.append(_error("duplicate-name", text, environment.places[key], hint))
+            elif name in told:
                 text = f"`{name}` is given twice to the same environment"
-                found.append(_error("duplicate-name", text, environment.where("aliases")))
-                break
+                found.append(_error("duplicate-name", text, environment.places[key]))
+            told.add(name)
     return found
 
 
-def _project_references(
-    projects: Mapping[str, Project], environments: Sequence[Environment]
-) -> list[Finding]:
+def _project_references(projects: Sequence[str], environments: Sequence[Outline]) -> list[Finding]:
     found = []
-    several = len(projects) > 1
     listed = ", ".join(f"`{name}`" for name in projects)
     for environment in environments:
         name = environment.project
-        if name is None and several:
+        if name is None and len(projects) > 1:
             text = f"`project` is missing: the spec declares several, {listed}"
-            found.append(_error("missing-key", text, str(environment.source)))
+            found.append(_error("missing-key", text, environment.places["name"]))
         elif name is not None and name not in projects:
             text = f"no project is called `{name}`"
-            hint = _near(name, list(projects))
-            found.append(_error("unknown-project", text, environment.where("project"), hint))
+            hint = _near(name, projects)
+            found.append(_error("unknown-project", text, environment.places["project"], hint))
     return found
 
 
-def _ways_to_a_url(environments: Sequence[Environment]) -> list[Finding]:
+def _ways_to_a_url(environments: Sequence[Outline]) -> list[Finding]:
     text = "`url` is missing: where the database is"
     hint = "write `url: {env: NAME}`, or a URL without password"
     return [
-        _error("missing-key", text, str(environment.source), hint)
+        _error("missing-key", text, environment.places["name"], hint)
         for environment in environments
-        if environment.url is None and not environment.targets
+        if not environment.has_url
     ]
 
 
-def _promotions(environments: Sequence[Environment]) -> list[Finding]:
-    by_name: dict[str, Environment] = {}
+def _promotions(environments: Sequence[Outline]) -> list[Finding]:
+    by_name: dict[str, str] = {}
     for environment in environments:
         for name in (environment.name, *environment.aliases):
-            by_name.setdefault(name, environment)
+            by_name.setdefault(name, environment.name)
     found = []
     next_of: dict[str, str] = {}
     for environment in environments:
         if environment.after is None:
             continue
-        name = environment.after.environment
-        if name not in by_name:
-            text = f"`after`: no environment is called `{name}`"
-            others = [other for other in by_name if by_name[other] is not environment]
-            where = environment.where("after.environment")
-            found.append(_error("unknown-environment", text, where, _near(name, others)))
+        if environment.after in by_name:
+            next_of[environment.name] = by_name[environment.after]
         else:
-            next_of[environment.name] = by_name[name].name
+            text = f"`after`: no environment is called `{environment.after}`"
+            others = [name for name, owner in by_name.items() if owner != environment.name]
+            hint = _near(environment.after, others)
+            found.append(_error("unknown-environment", text, environment.places["after"], hint))
     return [*found, *_cycles(environments, next_of)]
 
 
-def _cycles(environments: Sequence[Environment], next_of: Mapping[str, str]) -> list[Finding]:
+def _cycles(environments: Sequence[Outline], next_of: Mapping[str, str]) -> list[Finding]:
     """Return one finding a cycle, at the environment of it that comes first in the spec."""
     found = []
     told: set[str] = set()
@@ -170,21 +181,20 @@ def _cycles(environments: Sequence[Environment], next_of: Mapping[str, str]) -> 
         if closes and environment.name not in told:
             told.update(walk)
             path = " after ".join(f"`{name}`" for name in (*walk, environment.name))
-            where = environment.where("after.environment")
-            found.append(_error("cycle", f"`after` goes round in a circle: {path}", where))
+            text = f"`after` goes round in a circle: {path}"
+            found.append(_error("cycle", text, environment.places["after"]))
     return found
 
 
-def _same_urls(environments: Sequence[Environment]) -> list[Finding]:
+def _same_urls(environments: Sequence[Outline]) -> list[Finding]:
     found = []
-    seen: dict[tuple[str | None, str], Environment] = {}
+    seen: dict[tuple[str | None, str], Outline] = {}
     for environment in environments:
-        # A template may come out differently in each environment.
-        if not isinstance(environment.url, str) or holds_expression(environment.url):
+        if environment.literal_url is None:
             continue
-        first = seen.setdefault((environment.project, environment.url), environment)
+        first = seen.setdefault((environment.project, environment.literal_url), environment)
         if first is not environment:
             text = f"`{environment.name}` and `{first.name}` have the same `url`"
             hint = "two environments are two databases; a second name for one is an `aliases` entry"
-            found.append(_error("same-url", text, environment.where("url"), hint))
+            found.append(_error("same-url", text, environment.places["url"], hint))
     return found

@@ -27,14 +27,16 @@ from orchestrate.domain.spec import (
     SpecFile,
     digest_of,
 )
+from orchestrate.domain.spec_sources import holds_expression
 from orchestrate.errors import OrchestrateError
-from orchestrate.planning.spec_checks import cross_findings
+from orchestrate.planning.spec_checks import Outline, cross_findings
 from orchestrate.stores.spec_mistakes import findings_of, without_nothing
 from orchestrate.stores.yaml_marks import Document, ValuePath, read_yaml
 
 __all__ = ["LoadedSpec", "find_spec", "load_spec"]
 
 _ModelType = TypeVar("_ModelType", SpecFile, Environment)
+_UNREAD: Final = frozenset({"bad-yaml", "unreadable-file", "missing-file"})
 _GLOB: Final = re.compile(r"[*?\[]")
 _MOST_FILES: Final = 10_000
 _PLACE: Final = re.compile(r"(.*):(\d+):(\d+)")
@@ -102,7 +104,14 @@ class _Loader:
             if (environment := self._environment(declaration, defaults, defaults_document))
         ]
         projects = self._projects(spec, document)
-        self.findings += cross_findings(projects, environments) if spec else ()
+        names = (
+            list(raw["projects"]) if isinstance(raw.get("projects"), dict) else [DEFAULT_PROJECT]
+        )
+        outlines = [_outline(declaration, defaults_document) for declaration in declared]
+        across = cross_findings(names, [outline for outline in outlines if outline])
+        # Who is called for may stand in a file that could not be read.
+        unread = any(finding.code in _UNREAD for finding in self.findings)
+        self.findings += [f for f in across if not (unread and f.code == "unknown-environment")]
         self._raise_mistakes()
         assert spec is not None  # noqa: S101 - a spec that is None has findings
         pairs = list(zip(environments, declared, strict=True))
@@ -312,6 +321,30 @@ def _places(declaration: _Declaration) -> dict[str, Place]:
         for full, place in document.keys.items()
         if full[: len(path)] == path and len(full) > len(path)
     }
+
+
+def _outline(declaration: _Declaration, defaults: _Declaration) -> Outline | None:
+    """Return what can be told of an environment whatever mistakes it has; it needs a name."""
+    raw = {**defaults.raw, **declaration.raw}
+    name, url, after = raw.get("name"), raw.get("url"), raw.get("after")
+    if not isinstance(name, str):
+        return None
+    aliases, project = raw.get("aliases"), raw.get("project")
+    promoted = after.get("environment") if isinstance(after, dict) else None
+    places = _places(defaults) | _places(declaration)
+    own = declaration.document.place((*declaration.path, "name"))
+    keys = {"aliases": "aliases", "project": "project", "url": "url", "after": "after.environment"}
+    return Outline(
+        name=name,
+        aliases=tuple(one for one in aliases if isinstance(one, str))
+        if isinstance(aliases, list)
+        else (),
+        project=project if isinstance(project, str) else None,
+        has_url="url" in raw or "targets" in raw,
+        literal_url=url if isinstance(url, str) and not holds_expression(url) else None,
+        after=promoted if isinstance(promoted, str) else None,
+        places={"name": str(own)} | {key: str(places.get(path, own)) for key, path in keys.items()},
+    )
 
 
 def _raw_project(raw: dict[str, Any], name: str) -> object:

@@ -30,10 +30,10 @@ _EXPECTED: Final = {
 }
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """Return the known name that was probably meant."""
     folded = {other.casefold().replace("_", "-"): other for other in known}
-    near = difflib.get_close_matches(name.casefold().replace("_", "-"), folded, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name.casefold().replace("_", "-"), folded, n=1, cutoff=cutoff)
     return folded[near[0]] if near else None
 
 
@@ -155,8 +155,11 @@ def _wrong_kind(expected: str, found: object) -> tuple[str, str, str | None]:
         return ("bad-value" if isinstance(found, str) else "wrong-type"), text, None
     kinds = _QUOTED.findall(expected)
     for key in found:
-        near = nearest(key, kinds)
-        if near:
+        # `enviroment` for `env`: the short names are often written out.
+        near = nearest(key, kinds, cutoff=0.7) or next(
+            (kind for kind in kinds if key.startswith(kind[:3])), None
+        )
+        if near and not near.startswith(key):
             return "unknown-key", f"unknown key {shown_key(key)}", f"did you mean `{near}`?"
     keys = ", ".join(shown_key(key) for key in found) or "an empty one"
     return "missing-key", f"expected {expected}, found a mapping with {keys}", None
