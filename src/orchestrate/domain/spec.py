@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.spec_places import FILE_NAME, NOWHERE, Declared, Place
@@ -180,6 +180,14 @@ def _include(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+_INCLUDE_SCHEMA: Final = {
+    "anyOf": [
+        {"type": "string"},
+        {"type": "array", "items": {"type": "string"}, "minItems": 1},
+    ]
+}
+
+
 def _version(value: int) -> int:
     if value != 1:
         raise mistake("bad-value", f"expected version 1, found {value}", hint="upgrade orchestrate")
@@ -204,7 +212,13 @@ class SpecFile(Model):
         default="sqlite:///.orchestrate/state.db",
         description="The state store's URL: journal, leases, identities; sources as for `url`.",
     )
-    include: Annotated[tuple[Text, ...], AsList, BeforeValidator(_include), Filled] = Field(
+    include: Annotated[
+        tuple[Text, ...],
+        AsList,
+        BeforeValidator(_include),
+        Filled,
+        WithJsonSchema(_INCLUDE_SCHEMA),
+    ] = Field(
         default=("environments/*.yaml",),
         description="Files that declare one environment each; globs relative to this file.",
         examples=["environments/*.yaml"],
@@ -285,6 +299,8 @@ def json_schema() -> dict[str, Any]:
     environment = Environment.model_json_schema(by_alias=True)
     definitions = {**environment.pop("$defs", {}), **schema.pop("$defs", {})}
     definitions["Environment"] = environment
+    for whole_file in (schema, environment):
+        whole_file["patternProperties"] = {"^x-": {"description": "Free, for anchors."}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
