@@ -20,15 +20,12 @@ def test_from_empty_to_head(one: Workspace, database: Database) -> None:
     assert database.tables() == []
 
     applied = one.ok("apply", "dev", "--yes", "--format", "json")
-    told = [
-        event["event"] for event in applied.events() if not event["event"].startswith("step.ph")
-    ]
+    told = [event["event"] for event in applied.events()]
     assert told == ["run.started", *(["step.started", "step.finished"] * 6), "run.finished"]
     assert applied.events()[-1]["status"] == "succeeded"
     assert database.heads() == ["r006"]
     assert database.tables() == ["alembic_version", "t1", "t2"]
 
-    assert one.state("dev") | {} == one.state("dev")
     assert one.state("dev")["state"] == "current"
     assert "nothing to do" in one.ok("apply", "--env", "dev", "--yes").stdout
     (run,) = one.ok("history", "--format", "json").json()["runs"]

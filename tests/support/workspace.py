@@ -114,7 +114,14 @@ class Workspace:
 
     def environment_variables(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the variables that a call gets."""
-        return {**os.environ, "NO_COLOR": "1", **self.environ, **(more or {})}
+        root = str(Path(__file__).parents[2])
+        return {
+            **os.environ,
+            "NO_COLOR": "1",
+            "PYTHONPATH": root,  # for the crash child
+            **self.environ,
+            **(more or {}),
+        }
 
     def state(self, environment: str) -> dict[str, Any]:
         """Return the row of an environment's target in `status --format json`."""

@@ -14,6 +14,7 @@ from orchestrate.cli.carrying import (
     prepare,
     refuse_stale,
     refuse_unfinished,
+    retries_of,
     show_plan,
 )
 from orchestrate.cli.workbench import Workbench
@@ -54,7 +55,7 @@ def apply_environment(
                 session,
                 prepared.chain,
                 run=None,
-                lock_retries=environment.lock_retries,
+                lock_retries=retries_of(environment),
             )
 
 
@@ -83,7 +84,7 @@ def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool) -> in
             show_plan(bench, plan)
             confirm(bench, plan, yes=yes)
             return carry_out(
-                bench, plan, session, chain, run=None, lock_retries=environment.lock_retries
+                bench, plan, session, chain, run=None, lock_retries=retries_of(environment)
             )
 
 

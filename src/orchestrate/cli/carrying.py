@@ -40,6 +40,7 @@ from orchestrate.run.observe import Seen, open_session
 from orchestrate.run.session import Session
 
 _LOCK_POLL_SECONDS: Final = 0.25
+_LOCK_RETRIES: Final = 20
 _EXITS: Final = {
     "succeeded": ExitStatus.DONE,
     "failed": ExitStatus.FAILED,
@@ -72,6 +73,8 @@ def prepare(
     Raises `identity-changed`, `same-database` and what `make_plan` raises.
     """
     observation, chain = looked_at(seen)
+    if seen.access is None:
+        raise AssertionError
     verdict = check_identity(bench, observation, others)
     project = bench.spec.project_of(environment)
     now = bench.clock.now()
@@ -169,6 +172,11 @@ def _identity_gate(verdict: IdentityVerdict) -> Gate:
         "first-use": "seen for the first time, recorded now",
     }
     return Gate(kind="identity", state="open", detail=known[verdict.kind])
+
+
+def retries_of(environment: Environment) -> int:
+    """Return how often a step is tried again after a lock timeout."""
+    return _LOCK_RETRIES if environment.lock_retries is None else environment.lock_retries
 
 
 def refuse_unfinished(bench: Workbench, observation: Observation) -> None:

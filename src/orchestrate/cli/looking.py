@@ -24,12 +24,13 @@ def look(bench: Workbench, environments: Sequence[Environment]) -> dict[str, See
     answers = observe_all(accesses, bench.graphs)
     bench.load_libraries()
     for one in answers:
-        seen[one.access.environment] = one
+        seen[one.environment] = one
     return seen
 
 
 def _without_access(environment: Environment, error: OrchestrateError) -> Seen:
     return Seen(
+        environment=environment.name,
         access=None,
         sight=Unreachable(
             environment=environment.name,

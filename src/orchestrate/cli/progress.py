@@ -50,7 +50,9 @@ class JsonProgress:
         self._invocation = invocation
 
     def show(self, event: dict[str, Any]) -> None:
-        """Print the event."""
+        """Print the event; what the agent does between steps is no news for a machine."""
+        if event["event"] in {"step.phase", "step.alive"}:
+            return
         line = self._invocation.redacted(json.dumps(event, ensure_ascii=False))
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

@@ -5,7 +5,13 @@ from __future__ import annotations
 import secrets
 from typing import cast
 
-from orchestrate.cli.carrying import blocked_event, carry_out, check_identity, looked_at
+from orchestrate.cli.carrying import (
+    blocked_event,
+    carry_out,
+    check_identity,
+    looked_at,
+    retries_of,
+)
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import NewEvent
 from orchestrate.domain.observation import Observation
@@ -62,7 +68,7 @@ def resume_run(
                 session,
                 chain,
                 run=full,
-                lock_retries=declared.lock_retries,
+                lock_retries=retries_of(declared),
                 choice=cast("Choice | None", choice),
             )
 

@@ -50,9 +50,14 @@ def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) ->
     from orchestrate.planning.standing import judge  # noqa: PLC0415
     from orchestrate.reports.standings import StatusRow  # noqa: PLC0415
     from orchestrate.run.journal import all_runs  # noqa: PLC0415
+    from orchestrate.run.lease_keeper import is_dead  # noqa: PLC0415
 
     runs = all_runs(bench.state)
-    leases = bench.state.leases()
+    now = bench.clock.now()
+    # What a killed process or a lost machine left behind holds up nobody.
+    leases = tuple(
+        lease for lease in bench.state.leases() if lease.expires_at > now and not is_dead(lease)
+    )
     chains: dict[str, Chain] = {}
     rows = []
     for environment in chosen:

@@ -125,7 +125,11 @@ class Chain:
         Raises `unknown-revision`, `ambiguous-revision` or `multiple-heads`.
         """
         with _translated(to):
-            return tuple(node.revision for node in self._map.get_revisions(to) if node is not None)
+            return tuple(
+                node.revision
+                for node in self._map.get_revisions(to)
+                if isinstance(node, script_revision.Revision)
+            )
 
     def moves(self, *, direction: Direction, heads: tuple[str, ...], to: str) -> tuple[Move, ...]:
         """Return the ordered moves from the rows `heads` to the destination `to`.

@@ -147,9 +147,9 @@ def advance_step(step: StepState | None, event: Event) -> StepState | None:
             status="started",
             started_at=event.at,
             attempts=step.attempts + 1 if step else 1,
-            # The oldest snapshot is the one from before anything of the step happened; a person's
-            # `--retry` begins a new comparison and so brings its own.
-            snapshot=data.get("snapshot") or (step.snapshot if step else None),
+            # The oldest one is from before anything of the step happened: an attempt that starts
+            # from what an earlier one left must not take that for the beginning.
+            snapshot=(step.snapshot if step else None) or data.get("snapshot"),
         )
     if step is None:
         return None

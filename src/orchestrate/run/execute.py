@@ -45,6 +45,8 @@ View = Callable[[dict[str, Any]], None]
 
 Choice = Literal["retry", "mark-applied"]
 
+_ENVELOPE: Final = frozenset({"id", "event", "step"})
+"""Fields of the agent's messages that are not news."""
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
 
@@ -456,7 +458,7 @@ class Execution:
             "at": self.clock.now().isoformat(),
             "run": self.run,
             "step": step.id if step else None,
-            **{key: value for key, value in data.items() if key != "step"},
+            **{key: value for key, value in data.items() if key not in _ENVELOPE},
         }
 
 

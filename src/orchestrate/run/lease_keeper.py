@@ -88,7 +88,7 @@ def _acquire(state: StateStore, wanted: Lease) -> Lease:
         if error.code != "lease-held":
             raise
         for held in state.leases():
-            if held.target_key == wanted.target_key and _is_dead(held):
+            if held.target_key == wanted.target_key and is_dead(held):
                 state.break_lease(
                     held.id, by=f"{wanted.holder}: its process is gone", now=wanted.acquired_at
                 )
@@ -96,8 +96,8 @@ def _acquire(state: StateStore, wanted: Lease) -> Lease:
         raise
 
 
-def _is_dead(lease: Lease) -> bool:
-    """Return whether the holder ran where we run and its process is gone."""
+def is_dead(lease: Lease) -> bool:
+    """Return whether the holder ran on this machine and its process is gone."""
     if lease.host != this_host():
         return False
     try:

@@ -28,7 +28,9 @@ _MOST_AGENTS: Final = 8
 class Seen:
     """What came of looking at one target; `session` stays open where it was asked for."""
 
-    access: Access
+    environment: str
+    access: Access | None
+    """None where not even the way to it could be worked out."""
     sight: Sight
     graph: Graph | None
     session: Session | None = None
@@ -59,6 +61,7 @@ def observe_one(access: Access, cache: GraphCache) -> Seen:
     try:
         observation = session.observe()
         return Seen(
+            environment=access.environment,
             access=access,
             sight=observation,
             graph=_graph(session, observation, cache),
@@ -145,10 +148,18 @@ class _Line:
             session = Session(access, agent)
             observation = session.observe()
             graph = _graph(session, observation, self._cache)
-            self._answers.put(Seen(access=access, sight=observation, graph=graph))
+            self._answers.put(
+                Seen(environment=access.environment, access=access, sight=observation, graph=graph)
+            )
         except OrchestrateError as error:
             self._answers.put(
-                Seen(access=access, sight=_unreachable(access, error), graph=None, error=error)
+                Seen(
+                    environment=access.environment,
+                    access=access,
+                    sight=_unreachable(access, error),
+                    graph=None,
+                    error=error,
+                )
             )
             if agent is not None:
                 agent.kill()
@@ -156,7 +167,13 @@ class _Line:
         except BaseException as error:  # noqa: BLE001  (a thread's defect must reach the reader)
             wrapped = OrchestrateError("internal", f"{type(error).__name__}: {error}")
             self._answers.put(
-                Seen(access=access, sight=_unreachable(access, wrapped), graph=None, error=wrapped)
+                Seen(
+                    environment=access.environment,
+                    access=access,
+                    sight=_unreachable(access, wrapped),
+                    graph=None,
+                    error=wrapped,
+                )
             )
             if agent is not None:
                 agent.kill()
