@@ -6,7 +6,6 @@ from them. They hold sources, never secrets, and reading files is `stores/spec_f
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import pathlib
@@ -17,6 +16,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from orchestrate.domain.findings import Finding
+from orchestrate.domain.names import nearest
 from orchestrate.domain.spec_places import FILE_NAME, NOWHERE, Declared, Place
 from orchestrate.domain.spec_project import (
     INJECT,
@@ -264,11 +264,11 @@ class LoadedSpec:
             if name == environment.name or name in environment.aliases:
                 return environment
         names = [n for e in self.environments for n in (e.name, *e.aliases)]
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        near = nearest(name, names, cutoff=0.5)
         known = ", ".join(f"`{environment.name}`" for environment in self.environments)
         hint = f"the spec has {known}" if known else "the spec has no environment"
         if near:
-            hint = f"did you mean `{near[0]}`? {hint}"
+            hint = f"did you mean `{near}`? {hint}"
         raise OrchestrateError(
             "unknown-environment", f"no environment is called `{name}`", hint=hint
         )

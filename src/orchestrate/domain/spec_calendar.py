@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator
 
+from orchestrate.domain.names import nearest
 from orchestrate.domain.spec_types import as_text, mistake
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -99,11 +100,9 @@ def _timezone(value: object) -> str:
     try:
         zoneinfo.ZoneInfo(text)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        import difflib  # noqa: PLC0415 - only for a mistake
-
         known = zoneinfo.available_timezones()
-        near = difflib.get_close_matches(text, known, n=1)
-        hint = f"did you mean `{near[0]}`?" if near else None
+        near = nearest(text, known)
+        hint = f"did you mean `{near}`?" if near else None
         if not known:
             hint = "this machine has no time zone data: install the package `tzdata`"
         raise mistake("bad-value", f"expected a time zone, found `{text}`", hint=hint) from None

@@ -6,12 +6,12 @@ that nobody relies on what is only written down.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from orchestrate.domain.findings import Finding
+from orchestrate.domain.names import did_you_mean
 from orchestrate.domain.spec import Environment, LoadedSpec
 
 _PROTECTIONS: Final = {
@@ -98,13 +98,6 @@ def _error(code: str, message: str, where: str, hint: str | None = None) -> Find
     return Finding(code=code, severity="error", message=message, hint=hint, where=where)
 
 
-def _near(name: str, known: Sequence[str]) -> str | None:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if near:
-        return f"did you mean `{near[0]}`?"
-    return f"known here: {', '.join(f'`{other}`' for other in known)}" if known else None
-
-
 def _duplicate_names(environments: Sequence[Outline]) -> list[Finding]:
     found = []
     seen: dict[str, Outline] = {}
@@ -134,7 +127,7 @@ def _project_references(projects: Sequence[str], environments: Sequence[Outline]
             found.append(_error("missing-key", text, environment.places["name"]))
         elif name is not None and name not in projects:
             text = f"no project is called `{name}`"
-            hint = _near(name, projects)
+            hint = did_you_mean(name, projects)
             found.append(_error("unknown-project", text, environment.places["project"], hint))
     return found
 
@@ -164,7 +157,7 @@ def _promotions(environments: Sequence[Outline]) -> list[Finding]:
         else:
             text = f"`after`: no environment is called `{environment.after}`"
             others = [name for name, owner in by_name.items() if owner != environment.name]
-            hint = _near(environment.after, others)
+            hint = did_you_mean(environment.after, others, cutoff=0.5)
             found.append(_error("unknown-environment", text, environment.places["after"], hint))
     return [*found, *_cycles(environments, next_of)]
 

@@ -6,7 +6,6 @@ found, with the nearest valid name. A text that was found is only shown where it
 
 from __future__ import annotations
 
-import difflib
 import re
 import types
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +14,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 from pydantic import BaseModel, Tag, ValidationError
 
 from orchestrate.domain.findings import Finding
+from orchestrate.domain.names import did_you_mean, nearest
 from orchestrate.domain.spec_types import Later, describe
 from orchestrate.stores.yaml_marks import Document, ValuePath, shown_key
 
@@ -28,21 +28,6 @@ _EXPECTED: Final = {
     "list_type": "a list",
     "string_type": "a text",
 }
-
-
-def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """Return the known name that was probably meant."""
-    folded = {other.casefold().replace("_", "-"): other for other in known}
-    near = difflib.get_close_matches(name.casefold().replace("_", "-"), folded, n=1, cutoff=cutoff)
-    return folded[near[0]] if near else None
-
-
-def did_you_mean(name: str, known: Sequence[str]) -> str | None:
-    """Return a hint with the nearest name, or with all of them."""
-    near = nearest(name, known)
-    if near:
-        return f"did you mean `{near}`?"
-    return f"known here: {', '.join(f'`{other}`' for other in known)}" if known else None
 
 
 def dotted(path: ValuePath) -> str:
