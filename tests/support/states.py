@@ -1,15 +1,18 @@
 """Values for the state store, and its API for child processes.
 
 Run as a program it does one thing to a store, so that tests can race and kill real processes:
-`python -m tests.support.states DO NAME`, with the store's URL in the first line of standard input.
-A second line starts it, which lets a test start several at the same moment.
+`python -m tests.support.states DO NAME…`, with the store's URL on standard input. Each name is a
+process; several begin at the same moment. What they say is a line with their name in front.
 """
 
 from __future__ import annotations
 
+import importlib
+import multiprocessing
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -77,26 +80,20 @@ def open_store(database: Database, *, query: str = "") -> StateStore:
 
 
 class Child:
-    """A process that does one thing to a store."""
+    """A program that does one thing to a store, in one process or in several that race."""
 
-    def __init__(self, do: str, name: str, url: str) -> None:
+    def __init__(self, do: str, *names: str, url: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.states", do, name],
+            [sys.executable, "-m", "tests.support.states", do, *names],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
+            start_new_session=True,
         )
-        self._say(url)
-
-    def ready(self) -> None:
-        """Return when the child waits for its start."""
-        line = self.read_line()
-        assert line == "ready", line
-
-    def start(self) -> None:
-        """Let it begin."""
-        self._say("go")
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{url}\n")
+        self.process.stdin.flush()
 
     def read_line(self) -> str:
         """Return the next line it says."""
@@ -113,52 +110,61 @@ class Child:
         output, _ = self.process.communicate()
         return [line.strip() for line in output.splitlines(keepends=True) if line.endswith("\n")]
 
-    def _say(self, text: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{text}\n")
-        self.process.stdin.flush()
-
 
 def race(do: str, names: Sequence[str], url: str) -> dict[str, list[str]]:
-    """Start one process a name, let them begin at once, and return what each of them said."""
-    children = {name: Child(do, name, url) for name in names}
-    for child in children.values():
-        child.ready()
-    for child in children.values():
-        child.start()
-    return {name: child.end() for name, child in children.items()}
+    """Let a process a name begin at the same moment, and return what each of them said."""
+    child = Child(do, *names, url=url)
+    said: dict[str, list[str]] = {name: [] for name in names}
+    for line in child.end():
+        name, _, text = line.partition(" ")
+        said[name].append(text)
+    assert child.process.returncode == 0, said
+    return said
 
 
-def _main(do: str, name: str) -> None:
+def _main(do: str, names: Sequence[str]) -> None:
     url = sys.stdin.readline().strip()
-    if do == "open":
-        import alembic.command  # noqa: F401  (so that the race is for the lock, not for the disk)
+    # Imported before the race begins, so that it is for the database and not for the disk.
+    for module in ("alembic.command", "psycopg", "pymysql"):
+        importlib.import_module(module)
+    # Forked, not spawned: nothing is open yet, and starting Python is what a race waits for most.
+    processes = multiprocessing.get_context("fork")
+    gate = processes.Barrier(len(names))
+    racers = [processes.Process(target=_race, args=(do, name, url, gate.wait)) for name in names]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    sys.exit(max(abs(racer.exitcode or 0) for racer in racers))
 
-        _ready()
-        with _opened(url) as state:
-            _tell(str(state.verify().count))
-        return
-    with _opened(url) as state:
-        _ready()
+
+def _race(do: str, name: str, url: str, begin: Callable[[], object]) -> None:
+    if do == "open":
+        begin()
+    with open_state(Secret(url), safe_url="the child's store") as state:
+        if do == "open":
+            _tell(name, f"{state.verify().count}")
+            return
+        begin()
         if do == "lease":
             _take(state, name)
         elif do == "append":
             _append(state, name, number=40)
-        elif do == "append-for-ever":
-            _append(state, name, number=10**9)
         else:
             raise AssertionError(do)
 
 
-def _opened(url: str) -> StateStore:
-    return open_state(Secret(url), safe_url="the child's store")
+def _append_for_ever() -> None:
+    url = sys.stdin.readline().strip()
+    with open_state(Secret(url), safe_url="the child's store") as state:
+        _append(state, "victim", number=10**9)
 
 
 def _take(state: StateStore, name: str) -> None:
     try:
-        _tell(f"won {state.acquire_lease(lease(name, second=100)).id}")
+        _tell(name, f"won {state.acquire_lease(lease(name, second=100)).id}")
     except OrchestrateError as error:
-        _tell(f"{error.code} {error.details.get('id')}")
+        _tell(name, f"{error.code} {error.details.get('id')}")
 
 
 def _append(state: StateStore, name: str, *, number: int) -> None:
@@ -167,18 +173,16 @@ def _append(state: StateStore, name: str, *, number: int) -> None:
             [event(index, run=name, filler="x" * (index % 700))],
             snapshots=[f"snapshot {index} of {name}"] if index % 10 == 0 else (),
         )
-        _tell(f"{made[-1].sequence} {made[-1].hash}")
+        _tell(name, f"{made[-1].sequence} {made[-1].hash}")
 
 
-def _ready() -> None:
-    _tell("ready")
-    sys.stdin.readline()
-
-
-def _tell(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+def _tell(name: str, text: str) -> None:
+    # One write, which a pipe keeps whole.
+    os.write(1, f"{name} {text}\n".encode())
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], sys.argv[2])
+    if sys.argv[1] == "append-for-ever":
+        _append_for_ever()
+    else:
+        _main(sys.argv[1], sys.argv[2:])

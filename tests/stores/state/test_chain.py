@@ -29,7 +29,11 @@ from orchestrate.stores.state.chain import (
 from tests.support.states import NOON, event
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
@@ -91,7 +95,10 @@ def test_tuples_and_enumerations_become_plain() -> None:
     ("value", "message"),
     [
         ({"url": Secret("hunter2")}, "data.url is a secret, which the journal never holds"),
-        ({"a": [1, {"b": Secret("hunter2")}]}, "data.a[1].b is a secret, which the journal never holds"),
+        (
+            {"a": [1, {"b": Secret("hunter2")}]},
+            "data.a[1].b is a secret, which the journal never holds",
+        ),
         ({"at": NOON}, "data.at is a datetime, which is not JSON"),
         ({"path": Path("x")}, "data.path is a PosixPath, which is not JSON"),
         ({"n": Decimal(1)}, "data.n is a Decimal, which is not JSON"),

@@ -35,7 +35,9 @@ def test_choosing(state: StateStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "_PAGE", 3)
     events = state.append(
         [
-            event(number, run=f"run-{number % 2}", kind="step.failed" if number % 5 else "run.started")
+            event(
+                number, run=f"run-{number % 2}", kind="step.failed" if number % 5 else "run.started"
+            )
             for number in range(20)
         ]
     )
@@ -228,6 +230,7 @@ BREAKS: list[tuple[str, Sequence[str], tuple[int, int, str, str]]] = [
 ]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("statements", "expected"), [one[1:] for one in BREAKS], ids=[one[0] for one in BREAKS]
 )
@@ -267,9 +270,7 @@ def test_a_forged_event_betrays_itself(state: StateStore, database: Database) ->
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("column", "text"), [("data", "{"), ("at", "yesterday")])
-def test_an_unreadable_event(
-    state: StateStore, database: Database, column: str, text: str
-) -> None:
+def test_an_unreadable_event(state: StateStore, database: Database, column: str, text: str) -> None:
     """A row that cannot be an event ends reading with its number and how to check the others."""
     state.append([event(1), event(2)])
     database.execute(f"UPDATE orchestrate_events SET {column} = '{text}' WHERE sequence = 2")

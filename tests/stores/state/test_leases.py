@@ -19,9 +19,7 @@ def test_take_renew_release(state: StateStore) -> None:
     taken = state.acquire_lease(lease())
     assert state.leases() == (taken,)
     assert state.heartbeat("lease-1", step="s2", now=at(15), expires_at=at(75))
-    assert state.leases() == (
-        replace(taken, step="s2", heartbeat_at=at(15), expires_at=at(75)),
-    )
+    assert state.leases() == (replace(taken, step="s2", heartbeat_at=at(15), expires_at=at(75)),)
     assert state.release("lease-1")
     assert not state.release("lease-1")
     assert state.leases() == ()

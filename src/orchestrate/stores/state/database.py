@@ -133,9 +133,11 @@ class Database:
                 hint="Name a file: `state: sqlite:///.orchestrate/state.db`",
             )
         path = self.file
-        if path is None or path.exists():
+        if path is None:
             return
         try:
+            if path.exists():
+                return
             _make_private_folder(path.parent)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             _sync_folder(path.parent)

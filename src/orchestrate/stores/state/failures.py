@@ -101,10 +101,8 @@ class Failures:
             committing: Whether it came in answer to COMMIT, so that the outcome is not known.
         """
         original: BaseException = getattr(error, "orig", None) or error
-        reason, hint = _known(original)
-        text = self.clean(str(original))
-        if _REFUSED_TEXT.search(text):
-            reason, hint = _REFUSED
+        text = self.clean(_text(original))
+        reason, hint = _known(_code(original), text)
         return self.make(
             f"The state store `{self.safe_url}` {reason}: {text}",
             hint=hint,
@@ -139,7 +137,11 @@ class Failures:
         return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
-_REFUSED_TEXT: Final = re.compile(r"password authentication failed|no password supplied")
+# libpq gives no SQLSTATE for what happens while it connects.
+_KNOWN_TEXTS: Final = (
+    (re.compile("password authentication failed|no password supplied"), _REFUSED),
+    (re.compile('FATAL:  database ".*" does not exist'), _ABSENT),
+)
 _SECRET_KEYS: Final = re.compile("pass|secret|token|key", re.IGNORECASE)
 
 
@@ -160,17 +162,29 @@ def _spellings(secret: str) -> Iterable[str]:
     return {secret, quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]} - {""}
 
 
-def _known(original: BaseException) -> tuple[str, str]:
-    code = _code(original)
+def _known(code: str, text: str) -> tuple[str, str]:
+    for pattern, words in _KNOWN_TEXTS:
+        if pattern.search(text):
+            return words
     return next((words for known, words in _KNOWN if code.startswith(known)), _UNREACHABLE)
 
 
 def _code(original: BaseException) -> str:
     """Return what the driver calls the error, of the forms that `_KNOWN` lists."""
+    if original.args and isinstance(original.args[0], int):
+        return f"mysql:{original.args[0]}"
     anything: Any = original
     for name in ("sqlite_errorname", "sqlstate", "pgcode"):
         found = getattr(anything, name, None)
         if isinstance(found, str):
             return found
-    first = original.args[0] if original.args else None
-    return f"mysql:{first}" if isinstance(first, int) else ""
+    return ""
+
+
+def _text(original: BaseException) -> str:
+    """Return the driver's words; MySQL's drivers put a number before them."""
+    match original.args:
+        case (int(), str() as words):
+            return words
+        case _:
+            return str(original)
