@@ -15,7 +15,7 @@ pytest_args ?=
 
 # A killed run and its resume, on SQLite, in a minute: needs no server and no development package.
 demo: $(venv)/installed
-	PATH="$(CURDIR)/$(bin):$$PATH" bash demo/run.sh
+	$(bin)/python -m demo
 
 # Everything CI runs. pytest comes last, so that its closing line is the last one printed.
 test: check servers interpreters
@@ -36,6 +36,7 @@ check-agent: $(venv)/installed-dev  # runs in the project's interpreter, which m
 check-docs: $(venv)/installed-dev
 ifneq ($(wildcard tools/generate_reference.py),)
 	$(bin)/python -m tools.generate_reference --check
+	$(bin)/python -m tools.update_transcript --check
 endif
 
 # What `check` can mend by itself.
@@ -43,12 +44,14 @@ format: $(venv)/installed-dev
 	$(bin)/ruff format .
 	$(bin)/ruff check --fix .
 
+# The figures of benchmarks/RESULTS.md, measured against plain Alembic on a private PostgreSQL.
 bench: $(venv)/installed-dev servers
-	$(bin)/python -m bench
+	$(bin)/python -m benchmarks
 
-# Write the generated pages again: command line, error codes, JSON Schema of the spec.
+# Write again what is generated: command line, error codes, JSON Schema, the README's transcript.
 docs: $(venv)/installed-dev
 	$(bin)/python -m tools.generate_reference
+	$(bin)/python -m tools.update_transcript
 
 # PostgreSQL and MariaDB programs for the tests' own private servers.
 servers:

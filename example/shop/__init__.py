@@ -1,0 +1,1 @@
+"""The shop: the application that the migrations belong to."""
