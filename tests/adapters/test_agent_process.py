@@ -200,7 +200,7 @@ def test_an_interrupt_of_the_terminal_does_not_reach_the_agent(tmp_path: Path) -
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
     """No thread, no descriptor, no process, after `close` as after `kill`."""
-    threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    threads, descriptors = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
     for end in (AgentProcess.close, AgentProcess.kill):
         process = start(sys.executable, folder=tmp_path)
         process.hello()
@@ -209,4 +209,4 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
         with pytest.raises(ProcessLookupError):
             os.kill(process.pid, 0)
     assert threading.active_count() == threads
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors

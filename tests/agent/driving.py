@@ -33,12 +33,13 @@ class Driver:
         python: Path | str = sys.executable,
         url: str | None = None,
         lock_timeout: float | None = 5.0,
+        dialect: str | None = None,
         **fields: Any,
     ) -> None:
         self.project = project
         self.database = database
         self.url = url or url_for(database, python)
-        self.dialect = dialect_for(database.dialect)
+        self.dialect = dialect_for(dialect or database.dialect)
         self.kit = self._plain_kit(lock_timeout)
         self.fields: dict[str, Any] = {
             "config": project.config.name,
@@ -96,7 +97,7 @@ class Driver:
         snapshots: bool = False,
         deadline: float | None = DEADLINE,
         steps: Sequence[Mapping[str, Any]] | None = None,
-        on_message: Callable[[Message], str | None] = lambda message: None,
+        on_message: Callable[[Message], str | None] = lambda _: None,
     ) -> list[Message]:
         """Carry revisions out and return all that was said.
 

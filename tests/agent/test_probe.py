@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +86,9 @@ def test_another_database_is_refused_before_anything_runs(
     monkeypatch.setenv("ELSEWHERE_URL", other.url)
     project.linear(1).env("connects_elsewhere")
     with Driver(project, wanted) as driver:
-        steps = [{"id": "1", "revision": "r001", "file_sha256": None, "parts": []}]
+        steps: list[dict[str, Any]] = [
+            {"id": "1", "revision": "r001", "file_sha256": None, "parts": []}
+        ]
         error = failure(
             lambda: driver.ask("probe") if do == "probe" else driver.run([], steps=steps)
         )
@@ -220,7 +221,7 @@ def test_a_missing_sqlite_file_has_the_identity_it_will_have(
     project.linear(1)
     with Driver(project, database) as driver:
         before = driver.ask("probe")
-        assert os.listdir(database.path.parent) == [project.folder.name]
+        assert list(database.path.parent.iterdir()) == [project.folder]
         driver.run(["r001"])
         after = driver.ask("probe")
     assert before["identity"] == after["identity"]
@@ -304,7 +305,8 @@ def test_an_unreachable_server_is_told_from_a_failing_env_py(
         error = failure(lambda: driver.ask("probe"))
     assert (error.code, error.message) == ("env-failed", "RuntimeError: the project is broken")
     assert error.where is not None
-    assert error.where.endswith("env.py:11")
+    file, _, line = error.where.rpartition(":")
+    assert "raise RuntimeError" in Path(file).read_text().splitlines()[int(line) - 1]
 
 
 def test_several_version_tables_in_one_run_are_refused(
@@ -346,3 +348,41 @@ def test_an_unknown_revision_in_the_database_is_read_as_it_is(
 def test_names_of_revisions_are_whole() -> None:
     """The helper that other tests rely on."""
     assert names(range(1, 3)) == ["r001", "r002"]
+
+
+def test_a_server_that_we_know_nothing_of_is_served_all_the_same(
+    project: Project, new_database: NewDatabase, python: Path
+) -> None:
+    """With an empty kit nothing of ours is sent; the guard compares URLs."""
+    database = new_database("sqlite")
+    project.linear(2)
+    with Driver(project, database, python=python, dialect="firebird") as driver:
+        assert driver.ask("probe")["identity"] == [[None, None, database.name]]
+        assert driver.ask("lock", key="abc")["note"] is not None
+        driver.run(["r001", "r002"])
+        found = driver.ask("probe")
+    assert (found["heads"], found["tables"], found["has_version_table"]) == (["r002"], 1, True)
+    assert found["server_version"][0][0].startswith("3.")
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_connection_that_commits_by_itself_is_not_called_transactional(
+    project: Project, database: Database, python: Path
+) -> None:
+    """AUTOCOMMIT: nothing of a failed revision would be taken back, whatever the server can do."""
+    project.linear(1).env("autocommit")
+    with Driver(project, database, python=python) as driver:
+        assert driver.ask("probe")["transactional_ddl"] is False
+        driver.run(["r001"])
+    assert database.heads() == ["r001"]
+
+
+def test_a_database_in_wal_mode_is_looked_at(project: Project, new_database: NewDatabase) -> None:
+    """Read-only, and without leaving files beside it."""
+    database = new_database("sqlite")
+    database.execute("PRAGMA journal_mode = WAL", "CREATE TABLE something (id INTEGER)")
+    project.linear(1)
+    before = sorted(database.path.parent.iterdir())
+    with Driver(project, database) as driver:
+        assert driver.ask("probe")["tables"] == 1
+    assert sorted(database.path.parent.iterdir()) == before

@@ -328,7 +328,7 @@ def test_a_commit_inside_a_revision_is_noticed(
     project.revision("r001", down=None, upgrade=body)
     with Driver(project, database) as driver:
         heard: list[Message] = []
-        error = failure(lambda: driver.run(["r001"], on_message=lambda one: heard.append(one)))
+        error = failure(lambda: driver.run(["r001"], on_message=heard.append))
     assert [one.event for one in heard if one.event != "phase"] == ["start", "leaving-transaction"]
     assert error.details["left_transaction"] is True
     assert "early" in database.tables()

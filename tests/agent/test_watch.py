@@ -101,7 +101,7 @@ def test_who_blocks_a_statement_is_told_while_it_waits(
     assert "tester" in str(details["blockers"])
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/locks"), reason="only Linux tells of locks")
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux tells of locks")
 def test_a_process_that_holds_a_sqlite_file_is_named(
     project: Project, new_database: NewDatabase
 ) -> None:

@@ -2,7 +2,8 @@
 
 Owns the pipes and the process group. It knows the envelope of the agent's protocol
 (docs/agent-protocol.md) and nothing of what the requests mean. All text that comes out of here has
-gone through the redactor. Used by one thread; three threads of its own move bytes.
+gone through the redactor. Used by one thread, which reads the messages itself: waking another for
+each would cost more than the message. Two threads of its own write, and listen to the output.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import json
 import os
 import queue
+import select
 import shlex
 import signal
 import subprocess
@@ -32,7 +34,7 @@ OUTPUT_LINES: Final = 200
 LINE_LIMIT: Final = 2000
 _GRACE_SECONDS: Final = 1.0
 _CLOSE_SECONDS: Final = 3.0
-_LONGEST_MESSAGE: Final = 256 * 1024 * 1024
+_SHORT: Final = 1024
 
 _DATA: Final = frozenset(
     {"heads", "snapshot", "rows", "identity", "revisions", "expected", "found"}
@@ -46,18 +48,6 @@ class Message:
 
     event: str
     fields: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ended:
-    """The agent's standard output ended."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Garbage:
-    """A line on the agent's standard output that no agent writes."""
-
-    line: str
 
 
 class AgentProcess:
@@ -76,8 +66,10 @@ class AgentProcess:
         self._name = name
         self._redactor = redactor
         self._on_output = on_output
-        self._messages: queue.SimpleQueue[Message | _Ended | _Garbage] = queue.SimpleQueue()
+        self._unread = b""
         self._to_write: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._write_lock = threading.Lock()
+        self._unwritten = 0
         self._output: deque[str] = deque(maxlen=OUTPUT_LINES)
         self._last_id = 0
         self._phase = "starting"
@@ -87,7 +79,7 @@ class AgentProcess:
         self._closed = False
         self._threads = [
             threading.Thread(target=work, daemon=True, name=f"agent-{work.__name__.strip('_')}")
-            for work in (self._write, self._read, self._listen)
+            for work in (self._write, self._listen)
         ]
         for thread in self._threads:
             thread.start()
@@ -125,7 +117,7 @@ class AgentProcess:
             raise _not_started(command, cwd, error) from error
         source = agent.source()
         started = cls(process, name=redactor.redact(name), redactor=redactor, on_output=on_output)
-        started._to_write.put(b"%d\n" % len(source) + source)
+        started._enqueue(b"%d\n" % len(source) + source)
         return started
 
     def __enter__(self) -> Self:
@@ -252,7 +244,8 @@ class AgentProcess:
         self._closed = True
         for thread in self._threads:
             thread.join(timeout=_GRACE_SECONDS)
-        for thread, pipe in zip(self._threads, self._pipes, strict=True):
+        self._pipes[1].close()
+        for thread, pipe in zip(self._threads, self._pipes[::2], strict=True):
             if not thread.is_alive():
                 with contextlib.suppress(OSError):
                     pipe.close()
@@ -266,14 +259,10 @@ class AgentProcess:
             while (data := self._to_write.get()) is not None:
                 pipe.write(data)
                 pipe.flush()
+                with self._write_lock:
+                    self._unwritten -= 1
         with contextlib.suppress(OSError):
             pipe.close()
-
-    def _read(self) -> None:
-        pipe = self._pipes[1]
-        for line in _lines(pipe, _LONGEST_MESSAGE):
-            self._messages.put(_parse(line))
-        self._messages.put(_Ended())
 
     def _listen(self) -> None:
         pipe = self._pipes[2]
@@ -287,25 +276,57 @@ class AgentProcess:
     # --- messages -----------------------------------------------------------------------------
 
     def _send(self, message: Mapping[str, Any]) -> None:
-        self._to_write.put(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+        data = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        with self._write_lock:
+            if self._unwritten == 0 and len(data) <= _SHORT:
+                # An answer between two revisions: not worth waking a thread for. The agent reads
+                # all that comes, so there is room in the pipe.
+                with contextlib.suppress(OSError, ValueError):
+                    self._pipes[0].write(data)
+                    self._pipes[0].flush()
+                return
+        self._enqueue(data)
+
+    def _enqueue(self, data: bytes) -> None:
+        with self._write_lock:
+            self._unwritten += 1
+        self._to_write.put(data)
 
     def _next(self, ends_at: float | None, deadline: float | None) -> Message:
-        timeout = None if ends_at is None else max(0.0, ends_at - time.monotonic())
-        try:
-            found = self._messages.get(timeout=timeout)
-        except queue.Empty:
+        line = self._read_line(ends_at)
+        if line is None:
             self.kill()
             raise OrchestrateError(
                 "agent-stalled", f"no answer within {deadline:g} s, during: {self._phase}"
-            ) from None
-        match found:
-            case Message():
-                self._answered = True
-                return self._redacted(found)
-            case _Garbage(line=line):
-                raise self._garbled(line)
-            case _Ended():
-                raise self._died()
+            )
+        if not line:
+            raise self._died()
+        message = _parse(line)
+        if message is None:
+            raise self._garbled(line.decode("utf-8", "replace"))
+        self._answered = True
+        return self._redacted(message)
+
+    def _read_line(self, ends_at: float | None) -> bytes | None:
+        """Read one line; nothing where the output ended, None where the time is over."""
+        descriptor = self._pipes[1].fileno()
+        poll = select.poll()  # `select` knows no descriptor above 1023
+        poll.register(descriptor, select.POLLIN)
+        pieces = []
+        line, found, rest = self._unread.partition(b"\n")
+        while not found:
+            pieces.append(line)
+            left = None if ends_at is None else max(0.0, ends_at - time.monotonic()) * 1000
+            if not poll.poll(left):
+                self._unread = b"".join(pieces)
+                return None
+            data = os.read(descriptor, 65536)
+            if not data:
+                self._unread = b""
+                return b"".join(pieces)
+            line, found, rest = data.partition(b"\n")
+        self._unread = rest
+        return b"".join([*pieces, line, found])
 
     def _redacted(self, message: Message) -> Message:
         return Message(event=message.event, fields=self._redact_fields(message.fields))
@@ -373,7 +394,7 @@ class AgentProcess:
         except subprocess.TimeoutExpired:
             self._kill_group()
             status = None
-        self._threads[2].join(timeout=_GRACE_SECONDS)
+        self._threads[1].join(timeout=_GRACE_SECONDS)
         lines = [line for line in self._output if line.strip()]
         details = {"status": status, "phase": self._phase, "output": lines[-20:]}
         said = f": {lines[-1]}" if lines else ", without a word"
@@ -419,11 +440,12 @@ def _lines(pipe: IO[bytes], limit: int) -> Iterator[bytes]:
             yield line
 
 
-def _parse(line: bytes) -> Message | _Garbage:
+def _parse(line: bytes) -> Message | None:
+    """Return the message of a line, or None for a line that no agent writes."""
     try:
         found = json.loads(line)
     except ValueError:
-        found = None
+        return None
     if isinstance(found, dict) and isinstance(found.get("event"), str):
         return Message(event=found["event"], fields=found)
-    return _Garbage(line=line.decode("utf-8", "replace"))
+    return None

@@ -14,7 +14,7 @@ migration context, `memo` of its implementation, `_version_locations` and `_load
 script directory, `_orig_branch_labels` and `_resolved_dependencies` of a revision.
 """
 # ruff: noqa: BLE001  (whatever the project's code raises has to be told, not to end the agent)
-# ruff: noqa: PTH100, PTH109, PTH110, PTH116, PTH118, PTH123  (paths come and go as text)
+# ruff: noqa: PTH100, PTH109, PTH110, PTH116, PTH118, PTH120, PTH123  (paths come and go as text)
 # ruff: noqa: SLF001  (the private names above, and what drivers do not tell otherwise)
 
 from __future__ import annotations
@@ -337,9 +337,20 @@ def sqlite_path(url: Any) -> str | None:
     return str(os.path.abspath(path))
 
 
-def read_only_uri(path: str) -> str:
-    """Return the URI by which SQLite opens a file without the right to change or create it."""
-    return "file:" + urllib.parse.quote(os.path.abspath(path)) + "?mode=ro"
+def looking_uri(path: str) -> str:
+    """Return the URI by which SQLite opens a file that is only looked at, and never creates it.
+
+    A reader of a file in WAL mode makes two files beside it, which only a connection that may write
+    takes away again: there the kit's `query_only` has to do alone.
+    """
+    path = os.path.abspath(path)
+    mode = "ro"
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        may_write = os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK)
+        in_wal_mode = file.read(20)[18:19] == b"\x02"
+        if in_wal_mode and may_write and not os.path.exists(path + "-wal"):
+            mode = "rw"
+    return "file:" + urllib.parse.quote(path) + "?mode=" + mode
 
 
 class AsyncDoor:
@@ -441,7 +452,7 @@ class Side:
         if path is not None:
             named["check_same_thread"] = False  # env.py may be run in another thread than ours
             if self._read_only:
-                positional[0] = read_only_uri(path)
+                positional[0] = looking_uri(path)
                 named["uri"] = True
         self._connection = self._door(dialect.connect, *positional, **named)
         if url.get_backend_name() == "sqlite" and self._door is call_directly:
@@ -468,7 +479,12 @@ class Side:
             cursor.close()
 
     def look(self, statements: dict[str, str], prepare: Sequence[str]) -> dict[str, Rows]:
-        """Execute named queries in one transaction that is rolled back."""
+        """Execute named queries in one transaction that is rolled back.
+
+        Without a word to make it read-only, without a transaction: `BEGIN` is not everybody's.
+        """
+        if not prepare:
+            return {name: self.rows(text) for name, text in statements.items()}
         # Before it for MySQL, where this is said of transactions to come; in it for PostgreSQL.
         self.rows(*prepare, "BEGIN", *prepare)
         try:
@@ -602,7 +618,7 @@ class Looking:
             path = urllib.parse.unquote(urllib.parse.urlsplit(given).path)
         path = os.path.abspath(path)
         if os.path.exists(path):
-            given, named["uri"] = read_only_uri(path), True
+            given, named["uri"] = looking_uri(path), True
         else:
             self.replaced.append(path)
             given = ":memory:"
@@ -1104,11 +1120,11 @@ class Job:
 
     def identity(self) -> Rows:
         """Read which database our own connection reaches."""
+        if not self.kit.get("identity"):
+            return url_identity(self.project.url)
         missing = self.missing_file()
         if missing is not None:
             return [[os.path.realpath(missing)]]
-        if not self.kit.get("identity"):
-            return url_identity(self.project.url)
         return self.side.rows(self.kit["identity"])
 
     def snapshot(self) -> dict[str, Rows]:
@@ -1480,6 +1496,8 @@ class Stepper(EnvRun):
         self.current: Json | None = None
         self.context: Any = None
         self.seeded: set[tuple[Any, Any]] = set()
+        self.confirmed: list[str] | None = None
+        self.after: dict[str, Rows] | None = None
         revisions = [part["revision"] for part in self._parts(self.all_steps[-1])]
         self.destination = revisions[-1]
         self._reset()
@@ -1508,6 +1526,8 @@ class Stepper(EnvRun):
         groups = [[one] for one in self.all_steps] if self.mode == "isolated" else [self.all_steps]
         for group in groups:
             self.todo = list(group)
+            if self.mode == "isolated":
+                self.confirmed = self.after = None  # env.py ran in between
             self.called = self.stopped and self.called
             self.job.watch.enter("running env.py")
             self._run_group()
@@ -1623,9 +1643,12 @@ class Stepper(EnvRun):
         if self.marking:
             self.current = step
             return True
-        heads = self.visible_heads()
+        # Just read, if a step was confirmed a moment ago: one question a revision is enough.
+        heads, self.confirmed = self.confirmed, None
+        if heads is None:
+            heads = self.visible_heads()
         if self.snapshots:
-            self.before = self.job.snapshot()
+            self.before = self.after or self.job.snapshot()
         channel = self.job.channel
         channel.send("start", step=step["id"], heads=heads, snapshot=self.before)
         if channel.gone or not channel.may_go_on():
@@ -1769,6 +1792,7 @@ class Stepper(EnvRun):
             raise self.fault
         seconds = time.monotonic() - self.started_at
         after = self.job.snapshot() if self.snapshots or self.left else None
+        self.confirmed = heads
         self.done += 1
         self.current = None
         self.job.watch.step = None
@@ -1782,6 +1806,7 @@ class Stepper(EnvRun):
                 sql_seconds=round(self.sql_seconds, 6),
                 snapshot=after,
             )
+        self.after = after
         self.job.channel.in_revision = False
 
     # Told by SQLAlchemy's events.
@@ -1822,6 +1847,7 @@ class Stepper(EnvRun):
 
 
 COMMIT = re.compile(r"\s*(commit|end|rollback)\b(?!\s+to\b)", re.IGNORECASE)
+ENDS = re.compile(rb"commit|rollback|['\"]\s*end\b", re.IGNORECASE)
 TYPE_CHANGE = re.compile(r"\b(drop|alter)\s+(type|schema)\b", re.IGNORECASE)
 
 
@@ -2014,16 +2040,20 @@ def read_source(path: str, module: Any) -> tuple[str, bool]:
     """Return what a revision's text tells: its way back, and whether it leaves its transaction."""
     has_downgrade = callable(getattr(module, "downgrade", None))
     tree: ast.Module | None = None
+    source = b""
     if path.endswith(".py"):
         with contextlib.suppress(SyntaxError, ValueError, OSError), open(path, "rb") as file:
-            tree = ast.parse(file.read())
+            source = file.read()
+            tree = ast.parse(source)
+    # Few files have a word of it, and walking a tree costs as much as parsing it.
+    leaves = bool(tree and ENDS.search(source) and leaves_transaction(tree))
     if not has_downgrade or tree is None:
-        return ("present" if has_downgrade else "missing"), bool(tree and leaves_transaction(tree))
+        return ("present" if has_downgrade else "missing"), leaves
     kind = "present"
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == "downgrade":
             kind = kind_of_body(node.body)
-    return kind, leaves_transaction(tree)
+    return kind, leaves
 
 
 def kind_of_body(body: Sequence[ast.stmt]) -> str:
@@ -2173,6 +2203,11 @@ class Agent:
                 self.channel.keep_secret(str(url.password))
             return handler(job)
 
+    def close(self) -> None:
+        """Close our connection, so that SQLite puts its own files away."""
+        if self._side is not None:
+            self._side.close()
+
     def side_for(self, url: Any) -> Side:
         """Return the connection that looks at a target, opened at its first use."""
         if self._side is not None and self._side.url == url and self._side._connection is not None:
@@ -2305,6 +2340,7 @@ def main(requests: Any) -> NoReturn:
     agent = Agent(channel)
     agent.load()
     agent.serve()
+    agent.close()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
