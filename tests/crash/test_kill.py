@@ -36,7 +36,15 @@ def assert_whole(scene: Scene) -> None:
     scene.workspace.ok("history", "--verify")
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    ("database", "point"),
+    [
+        *(("sqlite", point) for point in POINTS),
+        *(("postgresql", point) for point in POINTS[1::2]),
+        *(("mariadb", point) for point in POINTS[::4]),
+    ],
+    indirect=["database"],
+)
 def test_orchestrator_killed_at_a_named_point(scene: Scene, point: str) -> None:
     """Whatever had become durable when the orchestrator died, resume finds the rest."""
     program = (sys.executable, "-m", "tests.support.crash_child", point, "--")

@@ -54,7 +54,7 @@ def arm(point: str) -> None:
 
     StateStore.append = dying_append  # type: ignore[method-assign]
     Session.go = dying_go  # type: ignore[method-assign]
-    Execution._committed = dying_committed  # type: ignore[method-assign]
+    Execution._committed = dying_committed  # type: ignore[assignment,method-assign]
 
 
 if __name__ == "__main__":

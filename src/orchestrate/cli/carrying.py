@@ -32,11 +32,13 @@ from orchestrate.planning.staleness import moved, words
 from orchestrate.reports.doubts import outcome_text
 from orchestrate.reports.plans import plan_file_text, plan_text
 from orchestrate.reports.tables import counted, duration
-from orchestrate.run.execute import Choice, Execution
+from orchestrate.run.execute import Execution
 from orchestrate.run.interruption import Interruption, heeding_signals
 from orchestrate.run.journal import all_runs, durations, unfinished
 from orchestrate.run.lease_keeper import kept_lease, new_lease, this_host, this_person
+from orchestrate.run.leftover import Choice, Leftover
 from orchestrate.run.observe import Seen, open_session
+from orchestrate.run.recorder import Recorder
 from orchestrate.run.session import Session
 
 _LOCK_POLL_SECONDS: Final = 0.25
@@ -266,19 +268,22 @@ def carry_out(
         )
         began = time.monotonic()
         sessions = [session]
-        execution = Execution(
-            plan=plan,
+        recorder = Recorder(
+            state=bench.state,
             run=name,
             records=dict(run.steps) if run else {},
-            chain=chain,
-            state=bench.state,
+            view=progress.show,
+            clock=bench.clock,
+        )
+        execution = Execution(
+            plan=plan,
+            leftover=Leftover(plan=plan, chain=chain, recorder=recorder, choice=choice),
+            recorder=recorder,
             lease=lease,
             open_session=lambda: _reopened(bench, session, sessions),
-            view=progress.show,
             clock=bench.clock,
             interruption=interruption,
             lock_retries=lock_retries,
-            choice=choice,
         )
         interruption.on_second = lambda: sessions[-1].kill()
         try:

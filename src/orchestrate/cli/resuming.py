@@ -20,9 +20,9 @@ from orchestrate.errors import OrchestrateError
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import words
 from orchestrate.reports.tables import counted
-from orchestrate.run.execute import Choice
 from orchestrate.run.journal import all_runs, run_with_steps
 from orchestrate.run.lease_keeper import kept_lease, new_lease, this_person
+from orchestrate.run.leftover import Choice
 from orchestrate.run.observe import observe_one
 from orchestrate.stores.plan_files import plan_from_text
 

@@ -17,11 +17,12 @@ from orchestrate.reports.tables import coloured, counted
 @click.pass_obj
 def validate(invocation: Invocation) -> int:
     """Check the spec, all mistakes in one go; reach no database and run no command."""
+    from orchestrate.adapters.templates import check_templates  # noqa: PLC0415
     from orchestrate.adapters.url_sources import check_sources  # noqa: PLC0415
     from orchestrate.stores.spec_files import load_spec  # noqa: PLC0415
 
     spec = load_spec(invocation.spec, start=Path.cwd())
-    found = check_sources(spec)
+    found = (*spec.findings, *check_sources(spec), *check_templates(spec))
     errors = [one for one in found if one.severity == "error"]
     if errors:
         raise OrchestrateError(

@@ -114,6 +114,8 @@ class Workbench:
 
     def _learn(self, url: DatabaseUrl) -> None:
         self.redactor.add_url(url.secret)
+        for secret in url.secrets:
+            self.redactor.add(secret)
 
     def _show_output(self, line: str) -> None:
         self.invocation.say(f"  | {line}")

@@ -20,6 +20,10 @@ class Outcome:
     """What the step in doubt did change, by comparison with the schema before it."""
     statements: tuple[str, ...] = ()
     """Those that ran before the failing one, where the agent could tell."""
+    shown: tuple[str, ...] = ()
+    """Statements of the step in doubt, as rendered offline, whose effect is in the schema."""
+    not_shown: tuple[str, ...] = ()
+    """Those of it whose effect is not in the schema, or cannot be seen there."""
     failing: str | None = None
     blockers: tuple[str, ...] = ()
     """Sessions that held the lock which was waited for, one line each."""

@@ -34,10 +34,16 @@ def _doubt(outcome: Outcome) -> list[str]:
     lines += [f"  {difference_line(one)}" for one in outcome.differences] or [
         "  unknown: the schema before it was not recorded"
     ]
+    if outcome.shown or outcome.not_shown:
+        lines += ["", "The step's statements, by what the schema shows:"]
+        lines += [f"  done      {_one_line(one)}" for one in outcome.shown]
+        lines += [f"  not done  {_one_line(one)}" for one in outcome.not_shown]
     if outcome.statements:
-        lines += ["", "Ran and stayed:", *(f"  {_one_line(one)}" for one in outcome.statements)]
-    if outcome.failing:
-        lines += ["", "Did not change: what the failing statement and those after it would do"]
+        lines += [
+            "",
+            "Ran before it failed:",
+            *(f"  {_one_line(one)}" for one in outcome.statements),
+        ]
     return lines
 
 

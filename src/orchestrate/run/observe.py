@@ -73,9 +73,10 @@ def observe_one(access: Access, cache: GraphCache) -> Seen:
 
 
 def observe_all(accesses: Sequence[Access], cache: GraphCache) -> Iterator[Seen]:
-    """Look at every target, all at the same time, and yield each as it is known.
+    """Look at every target, all at the same time; the iterator yields each as it is known.
 
-    A target that cannot be looked at is an `Unreachable` with its cause, never an exception.
+    The agents are at work when this returns. A target that cannot be looked at is an `Unreachable`
+    with its cause, never an exception.
     """
     answers: queue.Queue[Seen] = queue.Queue()
     waiting = [_Line(group, answers, cache) for group in _groups(accesses)]
@@ -84,7 +85,13 @@ def observe_all(accesses: Sequence[Access], cache: GraphCache) -> Iterator[Seen]
         if agents < _MOST_AGENTS:
             line.add_agent()
             agents += 1
-    for _ in accesses:
+    return _answered(len(accesses), answers, waiting, agents)
+
+
+def _answered(
+    count: int, answers: queue.Queue[Seen], waiting: Sequence[_Line], agents: int
+) -> Iterator[Seen]:
+    for _ in range(count):
         while True:
             try:
                 yield answers.get(timeout=_PATIENCE_SECONDS)

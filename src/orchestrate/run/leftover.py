@@ -1,0 +1,134 @@
+"""What is left of a plan: the table of resume, applied step by step to what the database says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, assert_never
+
+from orchestrate.dialects.difference import compare
+from orchestrate.domain.outcome import Outcome
+from orchestrate.domain.plan import Plan, Step
+from orchestrate.domain.snapshot import Difference, Snapshot
+from orchestrate.errors import OrchestrateError
+from orchestrate.planning.chain import Chain
+from orchestrate.planning.effects import sorted_by_effect
+from orchestrate.planning.resume import (
+    Carry,
+    Compare,
+    Doubt,
+    RecordFinished,
+    Skip,
+    Stop,
+    after_comparing,
+    decide,
+)
+from orchestrate.planning.run_state import StepState
+from orchestrate.planning.staleness import changed_files, words
+from orchestrate.run.recorder import Recorder
+from orchestrate.run.session import Session
+from orchestrate.stores.snapshots import snapshot_from_text
+
+Choice = Literal["retry", "mark-applied"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Leftover:
+    """Finds the steps that are still to run, recording those that turn out to be done."""
+
+    plan: Plan
+    chain: Chain
+    recorder: Recorder
+    choice: Choice | None
+    """What a person decided about a step in doubt; used up by the first such step."""
+
+    def steps(
+        self, session: Session, heads: tuple[str, ...], read_schema: Callable[[], Snapshot]
+    ) -> tuple[Step, ...] | Outcome:
+        """Return the steps to run, or why none may be. No step left is an empty tuple."""
+        for number, step in enumerate(self.plan.steps):
+            record = self.recorder.records.get(step.id)
+            decision = decide(step, record, heads, changed=changed_files(step, self.chain))
+            match decision:
+                case Skip():
+                    continue
+                case RecordFinished():
+                    self.recorder.append("step.finished", step, recovered=True, heads=list(heads))
+                case Stop(code=code, message=message):
+                    return Outcome(status="stopped", code=code, message=message, step=step.id)
+                case Carry():
+                    return _rest(self.plan.steps[number:], heads)
+                case Compare():
+                    doubt = self._compare(session, step, record, read_schema)
+                    choice = self._take_choice() if doubt else "retry"
+                    if doubt and choice is None:
+                        return doubt
+                    if choice == "retry":
+                        return _rest(self.plan.steps[number:], heads)
+                    heads = session.mark(step, direction=self.plan.direction)
+                    self.recorder.append("step.marked", step, heads=list(heads))
+                case _:
+                    assert_never(decision)
+        return ()
+
+    def _take_choice(self) -> Choice | None:
+        choice, self.choice = self.choice, None
+        return choice
+
+    def _compare(
+        self,
+        session: Session,
+        step: Step,
+        record: StepState | None,
+        read_schema: Callable[[], Snapshot],
+    ) -> Outcome | None:
+        """Return the doubt, or None where the schema is as it was before the step."""
+        digest = record.snapshot if record else None
+        if digest is None:
+            return Outcome(
+                status="in-doubt",
+                code="in-doubt",
+                step=step.id,
+                message=f"step {step.id} was begun outside a transaction and the schema before it "
+                "was not recorded, so what it left cannot be told",
+            )
+        before = snapshot_from_text(self.recorder.state.load_snapshot(digest))
+        match after_comparing(compare(before, read_schema())):
+            case Doubt(differences=differences):
+                shown, not_shown = self._statements(session, step, differences)
+                return Outcome(
+                    status="in-doubt",
+                    code="in-doubt",
+                    step=step.id,
+                    message=f"step {step.id} is half applied: the version table still says "
+                    f"{words(step.from_heads)}, the schema has changed",
+                    differences=differences,
+                    shown=shown,
+                    not_shown=not_shown,
+                )
+            case _:
+                return None
+
+    def _statements(
+        self, session: Session, step: Step, differences: tuple[Difference, ...]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the step's statements told apart by effect, where it can be rendered at all."""
+        try:
+            rendered = session.render([step], self.plan.direction)
+        except OrchestrateError:
+            # It only helps the person who decides; the differences are told in any case.
+            return (), ()
+        way = "up" if self.plan.direction == "upgrade" else "down"
+        sql = "\n".join(one[way] or "" for one in rendered.values())
+        table = self.plan.basis[0].version_table.rpartition(".")[2]
+        return sorted_by_effect(sql, differences, version_table=table)
+
+
+def _rest(steps: tuple[Step, ...], heads: tuple[str, ...]) -> tuple[Step, ...]:
+    """Return the steps to run; of a `native` one that env.py did in part, what is left of it."""
+    first = steps[0]
+    for number, part in enumerate(first.parts):
+        if sorted(part.to_heads) == sorted(heads):
+            rest = replace(first, parts=first.parts[number + 1 :], from_heads=heads)
+            return (rest, *steps[1:])
+    return steps

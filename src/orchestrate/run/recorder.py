@@ -1,0 +1,79 @@
+"""A run's way into the journal: what is queued becomes durable in one write, then it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from orchestrate.clock import Clock
+from orchestrate.domain.events import EventKind, NewEvent
+from orchestrate.domain.plan import Step
+from orchestrate.planning.run_state import StepState, advance_step
+from orchestrate.stores.state import StateStore
+
+View = Callable[[dict[str, Any]], None]
+"""Where progress goes: one event at a time, by the names of design section 5."""
+
+_ENVELOPE: Final = frozenset({"id", "event", "step"})
+"""Fields of the agent's messages that are not news."""
+_SHOWN: Final = frozenset({"step.started", "step.finished", "step.failed", "step.marked"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorder:
+    """The journal of one run, and the records of its steps as they follow from it."""
+
+    state: StateStore
+    run: str
+    records: dict[str, StepState]
+    view: View
+    clock: Clock
+    _queued: list[NewEvent] = field(default_factory=list)
+
+    def queue(self, kind: EventKind, step: Step | None, **data: object) -> None:
+        """Have an event written together with the next ones that are saved."""
+        self._queued.append(
+            NewEvent(
+                kind=kind,
+                at=self.clock.now(),
+                run=self.run,
+                step=step.id if step else None,
+                data=data,
+            )
+        )
+
+    def save(self, snapshots: Sequence[str] = ()) -> None:
+        """Make what is queued durable, in one write, then fold and show it.
+
+        Raises `state-unavailable`; what was queued is then lost, as after a crash, and resume finds
+        it in the database.
+        """
+        events, self._queued = self._queued, []
+        if not events:
+            return
+        for event in self.state.append(events, snapshots=snapshots):
+            if event.step is not None:
+                record = advance_step(self.records.get(event.step), event)
+                if record is not None:
+                    self.records[event.step] = record
+            if event.kind in _SHOWN:
+                told = {"event": event.kind, "at": event.at.isoformat(), "run": self.run}
+                self.view({**told, "step": event.step, **event.data})
+
+    def append(self, kind: EventKind, step: Step | None, **data: object) -> None:
+        """Make an event durable, with what is queued before it."""
+        self.queue(kind, step, **data)
+        self.save()
+
+    def show(self, name: str, step: Step | None, data: Mapping[str, Any]) -> None:
+        """Show something that is no part of the journal."""
+        self.view(
+            {
+                "event": name,
+                "at": self.clock.now().isoformat(),
+                "run": self.run,
+                "step": step.id if step else None,
+                **{key: value for key, value in data.items() if key not in _ENVELOPE},
+            }
+        )
