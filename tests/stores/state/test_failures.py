@@ -117,9 +117,12 @@ def test_a_file_that_cannot_be_written(open_folder: Path) -> None:
         (made,) = state.append([event(1)])
     folder.chmod(0o555)
     (folder / "state.db").chmod(0o444)
-    with as_ordinary_user():
-        with pytest.raises(OrchestrateError) as caught, open_state(url, safe_url="SAFE") as state:
-            state.append([event(2)])
+    with (
+        as_ordinary_user(),
+        pytest.raises(OrchestrateError) as caught,
+        open_state(url, safe_url="SAFE") as state,
+    ):
+        state.append([event(2)])
     assert caught.value.code == "state-unavailable"
     assert caught.value.hint is not None
     folder.chmod(0o755)

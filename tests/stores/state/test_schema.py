@@ -165,15 +165,17 @@ def test_a_new_file_is_private(tmp_path: Path) -> None:
     }
 
 
-def test_settings_of_a_file(database: Database, tmp_path: Path) -> None:
+def test_settings_of_a_file(tmp_path: Path) -> None:
     """A file is in WAL mode, and every connection syncs at each commit."""
     path = tmp_path / "state.db"
-    with open_state(Secret(f"sqlite:///{path}"), safe_url="x") as state:
-        with state._database.read() as connection:
-            settings = {
-                name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-                for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
-            }
+    with (
+        open_state(Secret(f"sqlite:///{path}"), safe_url="x") as state,
+        state._database.read() as connection,
+    ):
+        settings = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
+        }
     assert settings == {
         "journal_mode": "wal",
         "synchronous": 2,
