@@ -9,9 +9,10 @@ connections of our own, keeping env.py from writing, the project, the watch over
 statement, the runs of env.py (probe, steps, rendering), the graph, and the agent itself.
 
 Alembic's context is made of module globals, so one process never does two things at once. Private
-names of Alembic used here, all present from 1.8.0 to 1.20.1: `_ensure_version_table` of the
-migration context, `memo` of its implementation, `_version_locations` and `_load_revisions` of the
-script directory, `_orig_branch_labels` and `_resolved_dependencies` of a revision.
+names of Alembic used here, all present from 1.8.0 to 1.20.1: `_ensure_version_table` and
+`_has_version_table` of the migration context, `memo` of its implementation, `_version_locations`
+and `_load_revisions` of the script directory, `_orig_branch_labels` and `_resolved_dependencies` of
+a revision.
 """
 # ruff: noqa: BLE001  (whatever the project's code raises has to be told, not to end the agent)
 # ruff: noqa: PTH100, PTH109, PTH110, PTH116, PTH118, PTH120, PTH123  (paths come and go as text)
@@ -249,7 +250,8 @@ class Channel:
             if not line:
                 break
             with contextlib.suppress(ValueError):
-                self._queue.put(json.loads(line.decode("utf-8")))
+                # The deadline begins now, even if Alembic is still being imported.
+                self._queue.put({**json.loads(line.decode("utf-8")), "received": time.monotonic()})
         self.gone = True
         self._queue.put(None)
         # The main thread ends by itself, unless it hangs in something of the project's. A revision
@@ -929,7 +931,7 @@ class Watch:
         if seconds is None and request["do"] != "run":
             yield
             return
-        self._deadline = None if seconds is None else time.monotonic() + float(seconds)
+        self._deadline = None if seconds is None else request["received"] + float(seconds)
         self._kit = request.get("dialect") or {}
         self._roots = (project.directory + os.sep,) if project else ()
         self.worker = threading.get_ident()
@@ -1159,6 +1161,7 @@ class EnvRun:
         self.version_schema: str | None = None
         self.default_schema: str | None = None
         self.heads_query = ""
+        self.table_seen = True
         self.sessions: list[Any] = []
 
     # What subclasses say.
@@ -1340,6 +1343,8 @@ class EnvRun:
         if self.job.kit.get("default_schema"):
             rows = fetch(context.connection, self.job.kit["default_schema"])
             self.default_schema = rows[0][0] if rows else None
+        if not self.job.kit.get("tables"):
+            self.table_seen = bool(context._has_version_table())
         preparer = context.dialect.identifier_preparer
         name = preparer.quote(self.version_table)
         schema = self.version_schema or self.default_schema
@@ -1355,14 +1360,14 @@ class EnvRun:
             rows = self.job.side.rows(self.heads_query)
         except Exception:
             self.job.side.close()  # it may only have been idle for too long
-            if self._has_version_table() is False:
+            if not self._has_version_table():
                 return []
             rows = self.job.side.rows(self.heads_query)
         return sorted(row[0] for row in rows)
 
-    def _has_version_table(self) -> bool | None:
+    def _has_version_table(self) -> bool:
         if not self.job.kit.get("tables"):
-            return None
+            return self.table_seen
         schema = self.version_schema or self.default_schema
         return any(
             name == self.version_table and (not schema or not found or found == schema)
@@ -1663,6 +1668,7 @@ class Stepper(EnvRun):
         """Do what Alembic does before its first step, and what it would remember from others."""
         if not heads:
             context._ensure_version_table()
+            self.table_seen = True
         if self.direction == "upgrade" and self.job.kit.get("enum_types"):
             self._seed_enum_memory(context)
 
