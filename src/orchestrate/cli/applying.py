@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrate.cli.carrying import (
-    blocked_event,
-    carry_out,
+from orchestrate.cli.carrying import blocked_event, carry_out, finish_event
+from orchestrate.cli.gating import (
     check_identity,
     confirm,
-    finish_event,
     looked_at,
     prepare,
     refuse_stale,

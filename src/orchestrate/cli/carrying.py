@@ -9,224 +9,40 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 
 import click
 
 from orchestrate import __version__
+from orchestrate.cli.gating import refuse_stale
 from orchestrate.cli.progress import progress_for
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import EventKind, NewEvent
-from orchestrate.domain.leases import RecordedIdentity
 from orchestrate.domain.observation import Observation
 from orchestrate.domain.outcome import Outcome
-from orchestrate.domain.plan import Direction, Gate, Plan
-from orchestrate.domain.spec import Environment
+from orchestrate.domain.plan import Plan
 from orchestrate.errors import ExitStatus, OrchestrateError
 from orchestrate.planning.chain import Chain
-from orchestrate.planning.identities import IdentityVerdict, identify
-from orchestrate.planning.plan_maker import Wish, make_plan
 from orchestrate.planning.run_state import RunState
-from orchestrate.planning.staleness import moved, words
+from orchestrate.planning.staleness import words
 from orchestrate.reports.doubts import outcome_text
-from orchestrate.reports.plans import plan_file_text, plan_text
+from orchestrate.reports.plans import plan_file_text
 from orchestrate.reports.tables import counted, duration
 from orchestrate.run.execute import Execution
 from orchestrate.run.interruption import Interruption, heeding_signals
-from orchestrate.run.journal import all_runs, durations, unfinished
 from orchestrate.run.lease_keeper import kept_lease, new_lease, this_host, this_person
 from orchestrate.run.leftover import Choice, Leftover
-from orchestrate.run.observe import Seen, open_session
+from orchestrate.run.observe import open_session
 from orchestrate.run.recorder import Recorder
 from orchestrate.run.session import Session
 
 _LOCK_POLL_SECONDS: Final = 0.25
-_LOCK_RETRIES: Final = 20
 _EXITS: Final = {
     "succeeded": ExitStatus.DONE,
     "failed": ExitStatus.FAILED,
     "stopped": ExitStatus.STOPPED,
     "in-doubt": ExitStatus.IN_DOUBT,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A plan together with what it was made from."""
-
-    plan: Plan
-    chain: Chain
-    observation: Observation
-    first_use: bool
-
-
-def prepare(
-    bench: Workbench,
-    environment: Environment,
-    seen: Seen,
-    *,
-    direction: Direction,
-    to: str,
-    others: tuple[Observation, ...] = (),
-) -> Prepared:
-    """Make the plan for an observed target, all gates looked at.
-
-    Raises `identity-changed`, `same-database` and what `make_plan` raises.
-    """
-    observation, chain = looked_at(seen)
-    if seen.access is None:
-        raise AssertionError
-    verdict = check_identity(bench, observation, others)
-    project = bench.spec.project_of(environment)
-    now = bench.clock.now()
-    plan = make_plan(
-        Wish(
-            environment=environment.name,
-            direction=direction,
-            to=to,
-            transactions=project.transactions,
-            spec_digest=bench.spec.spec_digest(environment),
-        ),
-        observation,
-        chain,
-        server_undoes_ddl=seen.access.dialect.transactional_ddl,
-        gates=(_identity_gate(verdict),),
-        durations=durations(bench.state),
-        plan_id=bench.identifier("plan", now),
-        now=now,
-        tool_version=__version__,
-    )
-    return Prepared(
-        plan=plan, chain=chain, observation=observation, first_use=verdict.kind == "first-use"
-    )
-
-
-def looked_at(seen: Seen) -> tuple[Observation, Chain]:
-    """Return what was seen; raises why it could not be."""
-    if seen.error is not None:
-        raise seen.error
-    if not isinstance(seen.sight, Observation) or seen.graph is None:
-        raise OrchestrateError("unreachable", "The target could not be observed")
-    return seen.sight, Chain(seen.graph)
-
-
-def check_identity(
-    bench: Workbench, observation: Observation, others: tuple[Observation, ...] = ()
-) -> IdentityVerdict:
-    """Return whether this database is the environment's own, recording it at its first use.
-
-    Raises `identity-changed` or `same-database`.
-    """
-    verdict = identify(observation, bench.state.identities(), others)
-    name = observation.environment
-    if verdict.kind == "changed":
-        raise OrchestrateError(
-            "identity-changed",
-            f"This is not the database known as {name}: {verdict.detail}",
-            where=name,
-            hint=f"If the database was replaced on purpose, say `orchestrate trust {name}`; "
-            "else look where the URL leads",
-        )
-    if verdict.kind == "same-database":
-        raise OrchestrateError(
-            "same-database",
-            f"Two environments lead to one database: {verdict.detail}",
-            where=name,
-            hint="Give each environment a URL of its own; if one of them moved, `orchestrate "
-            "trust ENV` records where it is now",
-        )
-    if verdict.kind == "first-use":
-        record_identity(bench, observation, kind="identity.recorded")
-    return verdict
-
-
-def record_identity(bench: Workbench, observation: Observation, *, kind: EventKind) -> None:
-    """Record which database an environment is, in the journal as well."""
-    now = bench.clock.now()
-    bench.state.record_identity(
-        RecordedIdentity(
-            environment=observation.environment,
-            target=observation.target,
-            identity=observation.identity,
-            version_table=observation.version_table,
-            recorded_at=now,
-        ),
-        replace=kind == "identity.trusted",
-        event=NewEvent(
-            kind=kind,
-            at=now,
-            run=None,
-            step=None,
-            data={
-                "environment": observation.environment,
-                "target": observation.target,
-                "identity": observation.identity,
-                "by": this_person(),
-            },
-        ),
-    )
-
-
-def _identity_gate(verdict: IdentityVerdict) -> Gate:
-    known = {
-        "known": "the database recorded for it",
-        "first-use": "seen for the first time, recorded now",
-    }
-    return Gate(kind="identity", state="open", detail=known[verdict.kind])
-
-
-def retries_of(environment: Environment) -> int:
-    """Return how often a step is tried again after a lock timeout."""
-    return _LOCK_RETRIES if environment.lock_retries is None else environment.lock_retries
-
-
-def refuse_unfinished(bench: Workbench, observation: Observation) -> None:
-    """Raise `run-unfinished` when an earlier run of the target has not ended."""
-    run = unfinished(
-        all_runs(bench.state),
-        environment=observation.environment,
-        target_key=observation.target_key,
-    )
-    if run is None:
-        return
-    doubt = run.status == "in-doubt"
-    hint = (
-        f"`orchestrate resume {run.id} --retry` or `--mark-applied` decides, "
-        if doubt
-        else f"`orchestrate resume {run.id}` goes on, "
-    )
-    raise OrchestrateError(
-        "run-unfinished",
-        f"Run {run.id} of {run.environment} is {'in doubt' if doubt else 'unfinished'}; "
-        "nothing new is begun on top of it",
-        where=observation.environment,
-        hint=hint + f"`orchestrate show {run.id}` tells how far it came, "
-        f"`orchestrate abort {run.id}` ends it",
-    )
-
-
-def confirm(bench: Workbench, plan: Plan, *, yes: bool) -> None:
-    """Ask for the environment's name. Raises `no-input` or `not-confirmed`."""
-    if yes:
-        return
-    if not bench.invocation.may_ask:
-        raise OrchestrateError(
-            "no-input",
-            f"Applying to {plan.environment} has to be confirmed and nobody can be asked",
-            hint="Say `--yes` where a machine decides",
-        )
-    typed = click.prompt(
-        f"Type {click.style(plan.environment, bold=True)} to carry it out",
-        default="",
-        show_default=False,
-        err=True,
-    )
-    if typed.strip() != plan.environment:
-        raise OrchestrateError(
-            "not-confirmed",
-            "That is not the environment's name; nothing was done",
-        )
 
 
 def carry_out(
@@ -285,7 +101,11 @@ def carry_out(
             interruption=interruption,
             lock_retries=lock_retries,
         )
-        interruption.on_second = lambda: sessions[-1].kill()
+
+        def end_the_running_step() -> None:
+            sessions[-1].kill()
+
+        interruption.on_second = end_the_running_step
         try:
             with heeding_signals(interruption):
                 outcome = execution.carry_out(session)
@@ -327,18 +147,6 @@ def _await_lock(
             )
         bench.clock.sleep(_LOCK_POLL_SECONDS)
         waited += _LOCK_POLL_SECONDS
-
-
-def refuse_stale(bench: Workbench, plan: Plan, observation: Observation, chain: Chain) -> None:
-    environment = bench.environment(plan.environment)
-    found = moved(plan, observation, chain, spec_digest=bench.spec.spec_digest(environment))
-    if found:
-        raise OrchestrateError(
-            "stale-plan",
-            f"The plan {plan.id} is stale: {'; '.join(found)}",
-            where=plan.environment,
-            hint=f"Look again: `orchestrate plan {plan.environment}`",
-        )
 
 
 def _journal_start(
@@ -447,10 +255,3 @@ def blocked_event(bench: Workbench, environment: str) -> Iterator[None]:
                 )
             )
         raise
-
-
-def show_plan(bench: Workbench, plan: Plan) -> None:
-    """Print the plan that is about to be confirmed."""
-    if bench.invocation.format != "json":
-        bench.invocation.data(plan_text(plan))
-        bench.invocation.data("")

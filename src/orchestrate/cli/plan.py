@@ -120,7 +120,7 @@ def _plan_of(
     to: str | None,
     seen: dict[str, Seen],
 ) -> Plan:
-    from orchestrate.cli.carrying import prepare  # noqa: PLC0415
+    from orchestrate.cli.gating import prepare  # noqa: PLC0415
     from orchestrate.domain.observation import Observation  # noqa: PLC0415
 
     others = tuple(other.sight for other in seen.values() if isinstance(other.sight, Observation))

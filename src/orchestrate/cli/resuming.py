@@ -5,13 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import cast
 
-from orchestrate.cli.carrying import (
-    blocked_event,
-    carry_out,
-    check_identity,
-    looked_at,
-    retries_of,
-)
+from orchestrate.cli.carrying import blocked_event, carry_out
+from orchestrate.cli.gating import check_identity, looked_at, retries_of
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import NewEvent
 from orchestrate.domain.observation import Observation
@@ -172,7 +167,7 @@ def abort_run(bench: Workbench, *, run: str) -> int:
 
 
 def _explain(bench: Workbench, run: RunState) -> str:
-    """Return in one sentence what the run leaves, from the journal and, if it answers, the target."""
+    """Return in one sentence what the run leaves behind."""
     told = f"{run.done} of {counted(run.total_steps, 'step')} done"
     begun = [step.id for step in run.steps.values() if step.status in {"started", "failed"}]
     if begun:

@@ -88,7 +88,7 @@ def _remarks(  # noqa: PLR0917  (private, called once)
     leases: tuple[Lease, ...],
     seen: dict[str, Seen],
 ) -> list[str]:
-    from orchestrate.cli.carrying import check_identity  # noqa: PLC0415
+    from orchestrate.cli.gating import check_identity  # noqa: PLC0415
     from orchestrate.planning.spec_checks import not_enforced  # noqa: PLC0415
 
     found = []

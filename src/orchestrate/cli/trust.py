@@ -26,7 +26,7 @@ def trust(
     yes: bool,
 ) -> int:
     """Accept the database that ENV leads to now as its own, from here on."""
-    from orchestrate.cli.carrying import looked_at, record_identity  # noqa: PLC0415
+    from orchestrate.cli.gating import looked_at, record_identity  # noqa: PLC0415
     from orchestrate.cli.workbench import Workbench  # noqa: PLC0415
     from orchestrate.planning.identities import identify  # noqa: PLC0415
     from orchestrate.run.observe import observe_one  # noqa: PLC0415

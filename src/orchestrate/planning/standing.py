@@ -38,12 +38,13 @@ def judge(sight: Sight, chain: Chain | None, *, to: str) -> Standing:
     if chain.overlapping(sight.heads):
         return Standing(state="diverged", pending=pending)
     beyond = bool(applied - wanted)
-    state: State
-    if pending:
-        state = "diverged" if beyond else "behind"
-    else:
-        state = "ahead" if beyond else "current"
-    return Standing(state=state, pending=pending)
+    states: dict[tuple[bool, bool], State] = {
+        (False, False): "current",
+        (True, False): "behind",
+        (False, True): "ahead",
+        (True, True): "diverged",
+    }
+    return Standing(state=states[bool(pending), beyond], pending=pending)
 
 
 def _without_rows(observation: Observation, wanted: frozenset[str]) -> State:

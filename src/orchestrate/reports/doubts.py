@@ -64,23 +64,24 @@ def _next(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
     hint = click.style("hint", fg="cyan", bold=True)
     if outcome.status == "in-doubt":
         return [
-            f"{hint}: look at the database, then say which is true:",
-            f"  orchestrate resume {run} --retry         "
-            "what is there of the step was undone by hand: run it again",
-            f"  orchestrate resume {run} --mark-applied  "
-            "the rest of the step was done by hand: count it as done",
-            f"  orchestrate abort {run}                  end the run as it is",
+            f"{hint}: look at the database, make one of these true, then type its command",
+            "  what is there of the step is undone by hand, to run it again:",
+            f"    orchestrate resume {run} --retry",
+            "  the rest of the step is done by hand, to count it as done:",
+            f"    orchestrate resume {run} --mark-applied",
+            "  the run is given up, the database stays as it is:",
+            f"    orchestrate abort {run}",
         ]
     if outcome.status == "failed":
         return [
             "Nothing of the failed step stayed; the steps before it are committed",
-            f"{hint}: when the cause is gone, `orchestrate resume {run}` goes on; after a change "
-            f"of the revision, `orchestrate apply {plan.environment}` plans again",
+            f"{hint}: when the cause is gone, `orchestrate resume {run}` goes on;",
+            f"  after a change of the revision, `orchestrate apply {plan.environment}` plans again",
         ]
     if outcome.code in {"target-moved", "revision-changed", "stale-plan"}:
         return [
-            f"{hint}: `orchestrate abort {run}` ends this run, "
-            f"`orchestrate plan {plan.environment}` looks again"
+            f"{hint}: `orchestrate abort {run}` ends this run,",
+            f"  then `orchestrate plan {plan.environment}` looks again",
         ]
     return [f"{hint}: `orchestrate resume {run}` goes on where it stopped"]
 

@@ -22,8 +22,7 @@ def plan_text(plan: Plan) -> str:
     basis = plan.basis[0]
     known = [step.estimate_seconds for step in plan.steps if step.estimate_seconds is not None]
     lines = [
-        f"Plan {plan.id} for {click.style(plan.environment, bold=True)}: "
-        f"{plan.direction} by {counted(_revisions(plan), 'revision')}",
+        _headline(plan),
         "",
         fields(
             [
@@ -46,6 +45,12 @@ def plan_text(plan: Plan) -> str:
     lines += ["", click.style("Gates", bold=True)]
     lines += [f"  {coloured(gate.state)}  {gate.kind}: {gate.detail}" for gate in plan.gates]
     return "\n".join(lines)
+
+
+def _headline(plan: Plan) -> str:
+    name = click.style(plan.environment, bold=True)
+    way = f"{plan.direction} by {counted(_revisions(plan), 'revision')}"
+    return f"Plan {plan.id} for {name}: {way}"
 
 
 _HEADERS = ("#", "REVISION", "TITLE", "UNDONE IF IT FAILS", "ELSEWHERE", "FILE")
@@ -107,9 +112,9 @@ def plan_markdown(plan: Plan) -> str:
     lines = [f"### Migration plan for `{plan.environment}`", ""]
     if not plan.steps:
         return "\n".join([*lines, f"Nothing to do: the database is at `{_here(plan)}`.", ""])
+    way = f"from `{_here(plan)}` to `{words(plan.steps[-1].to_heads)}`, on {basis.server_version}"
     lines += [
-        f"**{plan.direction.capitalize()}** by {counted(_revisions(plan), 'revision')}, "
-        f"from `{_here(plan)}` to `{words(plan.steps[-1].to_heads)}`, on {basis.server_version}.",
+        f"**{plan.direction.capitalize()}** by {counted(_revisions(plan), 'revision')}, {way}.",
         "",
         "| # | Revision | Title | Undone if it fails | Took elsewhere | File |",
         "|---|---|---|---|---|---|",

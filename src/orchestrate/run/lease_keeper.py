@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 from orchestrate.clock import Clock
@@ -116,7 +117,7 @@ def this_host() -> str:
     unknown here may be alive there.
     """
     try:
-        namespace = os.readlink("/proc/self/ns/pid").strip("pid:[]")
+        namespace = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
     except OSError:
         return socket.gethostname()
     return f"{socket.gethostname()}/{namespace}"

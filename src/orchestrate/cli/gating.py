@@ -1,0 +1,228 @@
+"""Gates on the way to a run: identity, unfinished runs, staleness, a person's yes.
+
+Every path to a database goes through here: apply, a saved plan, resume.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import click
+
+from orchestrate import __version__
+from orchestrate.cli.workbench import Workbench
+from orchestrate.domain.events import EventKind, NewEvent
+from orchestrate.domain.leases import RecordedIdentity
+from orchestrate.domain.observation import Observation
+from orchestrate.domain.plan import Direction, Gate, Plan
+from orchestrate.domain.spec import Environment
+from orchestrate.errors import OrchestrateError
+from orchestrate.planning.chain import Chain
+from orchestrate.planning.identities import IdentityVerdict, identify
+from orchestrate.planning.plan_maker import Wish, make_plan
+from orchestrate.planning.staleness import moved
+from orchestrate.reports.plans import plan_text
+from orchestrate.run.journal import all_runs, durations, unfinished
+from orchestrate.run.lease_keeper import this_person
+from orchestrate.run.observe import Seen
+
+_LOCK_RETRIES: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A plan together with what it was made from."""
+
+    plan: Plan
+    chain: Chain
+    observation: Observation
+    first_use: bool
+
+
+def prepare(
+    bench: Workbench,
+    environment: Environment,
+    seen: Seen,
+    *,
+    direction: Direction,
+    to: str,
+    others: tuple[Observation, ...] = (),
+) -> Prepared:
+    """Make the plan for an observed target, all gates looked at.
+
+    Raises `identity-changed`, `same-database` and what `make_plan` raises.
+    """
+    observation, chain = looked_at(seen)
+    if seen.access is None:
+        raise AssertionError
+    verdict = check_identity(bench, observation, others)
+    project = bench.spec.project_of(environment)
+    now = bench.clock.now()
+    plan = make_plan(
+        Wish(
+            environment=environment.name,
+            direction=direction,
+            to=to,
+            transactions=project.transactions,
+            spec_digest=bench.spec.spec_digest(environment),
+        ),
+        observation,
+        chain,
+        server_undoes_ddl=seen.access.dialect.transactional_ddl,
+        gates=(_identity_gate(verdict),),
+        durations=durations(bench.state),
+        plan_id=bench.identifier("plan", now),
+        now=now,
+        tool_version=__version__,
+    )
+    return Prepared(
+        plan=plan, chain=chain, observation=observation, first_use=verdict.kind == "first-use"
+    )
+
+
+def looked_at(seen: Seen) -> tuple[Observation, Chain]:
+    """Return what was seen; raises why it could not be."""
+    if seen.error is not None:
+        raise seen.error
+    if not isinstance(seen.sight, Observation) or seen.graph is None:
+        raise OrchestrateError("unreachable", "The target could not be observed")
+    return seen.sight, Chain(seen.graph)
+
+
+def check_identity(
+    bench: Workbench, observation: Observation, others: tuple[Observation, ...] = ()
+) -> IdentityVerdict:
+    """Return whether this database is the environment's own, recording it at its first use.
+
+    Raises `identity-changed` or `same-database`.
+    """
+    verdict = identify(observation, bench.state.identities(), others)
+    name = observation.environment
+    if verdict.kind == "changed":
+        raise OrchestrateError(
+            "identity-changed",
+            f"This is not the database known as {name}: {verdict.detail}",
+            where=name,
+            hint=f"If the database was replaced on purpose, say `orchestrate trust {name}`; "
+            "else look where the URL leads",
+        )
+    if verdict.kind == "same-database":
+        raise OrchestrateError(
+            "same-database",
+            f"Two environments lead to one database: {verdict.detail}",
+            where=name,
+            hint="Give each environment a URL of its own; if one of them moved, `orchestrate "
+            "trust ENV` records where it is now",
+        )
+    if verdict.kind == "first-use":
+        record_identity(bench, observation, kind="identity.recorded")
+    return verdict
+
+
+def record_identity(bench: Workbench, observation: Observation, *, kind: EventKind) -> None:
+    """Record which database an environment is, in the journal as well."""
+    now = bench.clock.now()
+    bench.state.record_identity(
+        RecordedIdentity(
+            environment=observation.environment,
+            target=observation.target,
+            identity=observation.identity,
+            version_table=observation.version_table,
+            recorded_at=now,
+        ),
+        replace=kind == "identity.trusted",
+        event=NewEvent(
+            kind=kind,
+            at=now,
+            run=None,
+            step=None,
+            data={
+                "environment": observation.environment,
+                "target": observation.target,
+                "identity": observation.identity,
+                "by": this_person(),
+            },
+        ),
+    )
+
+
+def _identity_gate(verdict: IdentityVerdict) -> Gate:
+    known = {
+        "known": "the database recorded for it",
+        "first-use": "seen for the first time, recorded now",
+    }
+    return Gate(kind="identity", state="open", detail=known[verdict.kind])
+
+
+def retries_of(environment: Environment) -> int:
+    """Return how often a step is tried again after a lock timeout."""
+    return _LOCK_RETRIES if environment.lock_retries is None else environment.lock_retries
+
+
+def refuse_unfinished(bench: Workbench, observation: Observation) -> None:
+    """Raise `run-unfinished` when an earlier run of the target has not ended."""
+    run = unfinished(
+        all_runs(bench.state),
+        environment=observation.environment,
+        target_key=observation.target_key,
+    )
+    if run is None:
+        return
+    doubt = run.status == "in-doubt"
+    hint = (
+        f"`orchestrate resume {run.id} --retry` or `--mark-applied` decides, "
+        if doubt
+        else f"`orchestrate resume {run.id}` goes on, "
+    )
+    raise OrchestrateError(
+        "run-unfinished",
+        f"Run {run.id} of {run.environment} is {'in doubt' if doubt else 'unfinished'}; "
+        "nothing new is begun on top of it",
+        where=observation.environment,
+        hint=hint + f"`orchestrate show {run.id}` tells how far it came, "
+        f"`orchestrate abort {run.id}` ends it",
+    )
+
+
+def confirm(bench: Workbench, plan: Plan, *, yes: bool) -> None:
+    """Ask for the environment's name. Raises `no-input` or `not-confirmed`."""
+    if yes:
+        return
+    if not bench.invocation.may_ask:
+        raise OrchestrateError(
+            "no-input",
+            f"Applying to {plan.environment} has to be confirmed and nobody can be asked",
+            hint="Say `--yes` where a machine decides",
+        )
+    typed = click.prompt(
+        f"Type {click.style(plan.environment, bold=True)} to carry it out",
+        default="",
+        show_default=False,
+        err=True,
+    )
+    if typed.strip() != plan.environment:
+        raise OrchestrateError(
+            "not-confirmed",
+            "That is not the environment's name; nothing was done",
+        )
+
+
+def refuse_stale(bench: Workbench, plan: Plan, observation: Observation, chain: Chain) -> None:
+    """Raise `stale-plan`, naming what moved, when the world is not as the plan says."""
+    environment = bench.environment(plan.environment)
+    found = moved(plan, observation, chain, spec_digest=bench.spec.spec_digest(environment))
+    if found:
+        raise OrchestrateError(
+            "stale-plan",
+            f"The plan {plan.id} is stale: {'; '.join(found)}",
+            where=plan.environment,
+            hint=f"Look again: `orchestrate plan {plan.environment}`",
+        )
+
+
+def show_plan(bench: Workbench, plan: Plan) -> None:
+    """Print the plan that is about to be confirmed."""
+    if bench.invocation.format != "json":
+        bench.invocation.data(plan_text(plan))
+        bench.invocation.data("")
