@@ -24,7 +24,7 @@ from orchestrate.planning.plan_maker import Wish, make_plan
 from orchestrate.planning.staleness import moved
 from orchestrate.reports.plans import plan_text
 from orchestrate.run.journal import all_runs, durations, unfinished
-from orchestrate.run.lease_keeper import this_person
+from orchestrate.run.lease_keeper import is_dead, this_person
 from orchestrate.run.observe import Seen
 
 _LOCK_RETRIES: Final = 20
@@ -112,8 +112,8 @@ def check_identity(
             "same-database",
             f"Two environments lead to one database: {verdict.detail}",
             where=name,
-            hint="Give each environment a URL of its own; if one of them moved, `orchestrate "
-            "trust ENV` records where it is now",
+            hint="Give each environment a URL of its own; if the other one has moved away, "
+            "`orchestrate trust` it where it is now",
         )
     if verdict.kind == "first-use":
         record_identity(bench, observation, kind="identity.recorded")
@@ -161,7 +161,10 @@ def retries_of(environment: Environment) -> int:
 
 
 def refuse_unfinished(bench: Workbench, observation: Observation) -> None:
-    """Raise `run-unfinished` when an earlier run of the target has not ended."""
+    """Raise `run-unfinished` when an earlier run of the target has not ended.
+
+    Raises `lease-held` when that run is at work right now, and so can be waited for.
+    """
     run = unfinished(
         all_runs(bench.state),
         environment=observation.environment,
@@ -169,6 +172,17 @@ def refuse_unfinished(bench: Workbench, observation: Observation) -> None:
     )
     if run is None:
         return
+    for lease in bench.state.leases():
+        if lease.run == run.id and lease.expires_at > bench.clock.now() and not is_dead(lease):
+            raise OrchestrateError(
+                "lease-held",
+                f"Run {run.id} of {lease.holder} is at work on {lease.environment}, "
+                f"{f'at step {lease.step}' if lease.step else 'before its first step'}; "
+                "nothing new is begun beside it",
+                where=observation.environment,
+                hint=f"Try again when it is done; if it is surely dead, `orchestrate unlock "
+                f"{lease.environment} {lease.id}` breaks its lease",
+            )
     doubt = run.status == "in-doubt"
     hint = (
         f"`orchestrate resume {run.id} --retry` or `--mark-applied` decides, "

@@ -20,7 +20,7 @@ def look(bench: Workbench, environments: Sequence[Environment]) -> dict[str, See
         try:
             accesses.append(bench.access(environment))
         except OrchestrateError as error:
-            seen[environment.name] = _without_access(environment, error)
+            seen[environment.name] = without_sight(environment, error, access=None)
     answers = observe_all(accesses, bench.graphs)
     bench.load_libraries()
     for one in answers:
@@ -28,14 +28,17 @@ def look(bench: Workbench, environments: Sequence[Environment]) -> dict[str, See
     return seen
 
 
-def _without_access(environment: Environment, error: OrchestrateError) -> Seen:
+def without_sight(
+    environment: Environment, error: OrchestrateError, *, access: Access | None
+) -> Seen:
+    """Return the row of an environment that nothing can be said of, with the cause."""
     return Seen(
         environment=environment.name,
-        access=None,
+        access=access,
         sight=Unreachable(
             environment=environment.name,
             target=environment.name,
-            dialect="unknown",
+            dialect=access.dialect.name if access else "unknown",
             code=error.code,
             message=error.message,
             hint=error.hint,

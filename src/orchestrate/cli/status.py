@@ -14,7 +14,9 @@ from orchestrate.errors import OrchestrateError
 
 if TYPE_CHECKING:
     from orchestrate.cli.workbench import Workbench
+    from orchestrate.planning.chain import Chain
     from orchestrate.planning.run_state import RunState
+    from orchestrate.planning.standing import Standing
     from orchestrate.reports.standings import StatusRow
     from orchestrate.run.observe import Seen
 
@@ -46,8 +48,8 @@ def status(
 
 
 def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) -> list[StatusRow]:
+    from orchestrate.cli.looking import without_sight  # noqa: PLC0415
     from orchestrate.planning.chain import Chain  # noqa: PLC0415
-    from orchestrate.planning.standing import judge  # noqa: PLC0415
     from orchestrate.reports.standings import StatusRow  # noqa: PLC0415
     from orchestrate.run.journal import all_runs  # noqa: PLC0415
     from orchestrate.run.lease_keeper import is_dead  # noqa: PLC0415
@@ -61,23 +63,38 @@ def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) ->
     chains: dict[str, Chain] = {}
     rows = []
     for environment in chosen:
-        one = seen[environment.name]
-        sight, chain = one.sight, None
+        one, chain = seen[environment.name], None
         if one.graph is not None:
-            chain = chains.setdefault(one.graph.digest, Chain(one.graph))
+            try:
+                chain = chains.get(one.graph.digest) or Chain(one.graph)
+                chains[one.graph.digest] = chain
+            except OrchestrateError as error:
+                one = without_sight(environment, error, access=one.access)
+        standing, mistake = _standing(one, chain, environment.to)
         mine = [run for run in runs if run.environment == environment.name]
         rows.append(
             StatusRow(
                 environment=environment.name,
-                target=sight.target,
-                sight=sight,
-                standing=judge(sight, chain, to=environment.to),
+                target=one.sight.target,
+                sight=one.sight,
+                standing=standing,
                 heads=chain.heads if chain else (),
                 last_run=mine[-1] if mine else None,
-                remarks=tuple(_remarks(bench, environment, one, mine, leases, seen)),
+                remarks=(*mistake, *_remarks(bench, environment, one, mine, leases, seen)),
             )
         )
     return rows
+
+
+def _standing(one: Seen, chain: Chain | None, to: str) -> tuple[Standing, tuple[str, ...]]:
+    """Return where a target stands; a mistake in its `to` costs nobody a row."""
+    from orchestrate.planning.standing import judge  # noqa: PLC0415
+
+    try:
+        return judge(one.sight, chain, to=to), ()
+    except OrchestrateError as error:
+        mistake = f"`to: {to}` in the spec: {error.message} [{error.code}]"
+        return judge(one.sight, chain, to="heads"), (mistake,)
 
 
 def _remarks(  # noqa: PLR0917  (private, called once)

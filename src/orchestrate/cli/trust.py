@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from orchestrate.cli.invocation import (
@@ -10,7 +13,12 @@ from orchestrate.cli.invocation import (
     global_options,
     one_environment,
 )
+from orchestrate.domain.leases import RecordedIdentity
+from orchestrate.domain.observation import Observation
 from orchestrate.errors import OrchestrateError
+
+if TYPE_CHECKING:
+    from orchestrate.cli.workbench import Workbench
 
 
 @click.command()
@@ -38,13 +46,14 @@ def trust(
     if seen.session is not None:
         seen.session.agent.close()
     records = bench.state.identities()
-    verdict = identify(observation, [one for one in records if one.environment != declared.name])
+    others = [one for one in records if one.environment != declared.name]
+    verdict = identify(observation, others, _where_they_are_now(bench, observation, others))
     if verdict.kind == "same-database":
         raise OrchestrateError(
             "same-database",
             f"Two environments lead to one database: {verdict.detail}",
             where=declared.name,
-            hint="If the other environment moved, trust that one first, where it is now",
+            hint="Give each environment a URL of its own",
         )
     old = next((one.identity for one in records if one.environment == declared.name), None)
     invocation.say(f"{declared.name} was {old or 'not recorded'}")
@@ -67,6 +76,26 @@ def trust(
     record_identity(bench, observation, kind="identity.trusted")
     invocation.data(f"{declared.name} is trusted as {observation.identity}")
     return 0
+
+
+def _where_they_are_now(
+    bench: Workbench, observation: Observation, others: Sequence[RecordedIdentity]
+) -> tuple[Observation, ...]:
+    """Look at the environments that this database is recorded for: they may have moved away.
+
+    Two environments that changed places could otherwise never be trusted, whichever came first.
+    One that cannot be looked at keeps what is recorded.
+    """
+    from orchestrate.cli.looking import look  # noqa: PLC0415
+
+    names = {one.name for one in bench.spec.environments}
+    twins = [
+        bench.environment(one.environment)
+        for one in others
+        if one.identity == observation.identity and one.environment in names
+    ]
+    seen = look(bench, twins) if twins else {}
+    return tuple(one.sight for one in seen.values() if isinstance(one.sight, Observation))
 
 
 @click.command()

@@ -17,6 +17,7 @@ from orchestrate.adapters.agent_process import AgentProcess
 from orchestrate.domain.observation import Observation, Sight, Unreachable
 from orchestrate.domain.revisions import Graph
 from orchestrate.errors import OrchestrateError
+from orchestrate.run.explaining import explained
 from orchestrate.run.session import Access, Session
 from orchestrate.stores.graph_cache import GraphCache
 
@@ -67,6 +68,9 @@ def observe_one(access: Access, cache: GraphCache) -> Seen:
             graph=_graph(session, observation, cache),
             session=session,
         )
+    except OrchestrateError as error:
+        session.kill()
+        raise explained(error, access) from error
     except BaseException:
         session.kill()
         raise
@@ -159,13 +163,14 @@ class _Line:
                 Seen(environment=access.environment, access=access, sight=observation, graph=graph)
             )
         except OrchestrateError as error:
+            told = explained(error, access)
             self._answers.put(
                 Seen(
                     environment=access.environment,
                     access=access,
-                    sight=_unreachable(access, error),
+                    sight=_unreachable(access, told),
                     graph=None,
-                    error=error,
+                    error=told,
                 )
             )
             if agent is not None:
