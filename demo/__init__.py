@@ -1,0 +1,1 @@
+"""A walk through the example shop: `make demo`, or `python -m demo`."""
