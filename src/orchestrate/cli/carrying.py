@@ -5,6 +5,9 @@ Shared by `apply` and `resume`, so that no path goes round a gate.
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -14,7 +17,7 @@ from typing import Any, Final
 import click
 
 from orchestrate import __version__
-from orchestrate.cli.gating import refuse_stale
+from orchestrate.cli.gating import refuse_stale, refuse_unfinished
 from orchestrate.cli.progress import progress_for
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import EventKind, NewEvent
@@ -25,7 +28,7 @@ from orchestrate.errors import ExitStatus, OrchestrateError
 from orchestrate.planning.chain import Chain
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import words
-from orchestrate.reports.doubts import outcome_text
+from orchestrate.reports.doubts import outcome_hint, outcome_text
 from orchestrate.reports.plans import plan_file_text
 from orchestrate.reports.tables import counted, duration
 from orchestrate.run.execute import Execution
@@ -37,6 +40,9 @@ from orchestrate.run.recorder import Recorder
 from orchestrate.run.session import Session
 
 _LOCK_POLL_SECONDS: Final = 0.25
+_STOPPING: Final = (
+    b"\nStopping before the next revision; press Ctrl-C again to end the running one\n"
+)
 _EXITS: Final = {
     "succeeded": ExitStatus.DONE,
     "failed": ExitStatus.FAILED,
@@ -75,15 +81,13 @@ def carry_out(
         _await_lock(bench, session, observation, patience=60.0 if run else 5.0)
         observation = session.observe()
         if run is None:
+            # Looked at once more: another run may have begun, and died, since the first look.
+            refuse_unfinished(bench, observation)
             refuse_stale(bench, plan, observation, chain)
-        _journal_start(bench, plan, name, observation, resumed=run is not None)
-        interruption = Interruption()
         progress = progress_for(bench.invocation, plan)
-        interruption.on_first = lambda: bench.invocation.say(
-            "\nStopping before the next revision; press Ctrl-C again to end the running one"
-        )
         began = time.monotonic()
         sessions = [session]
+        interruption = _interruption(bench, sessions)
         recorder = Recorder(
             state=bench.state,
             run=name,
@@ -102,18 +106,32 @@ def carry_out(
             lock_retries=lock_retries,
         )
 
-        def end_the_running_step() -> None:
-            sessions[-1].kill()
-
-        interruption.on_second = end_the_running_step
         try:
             with heeding_signals(interruption):
+                _journal_start(bench, plan, name, observation, resumed=run is not None)
                 outcome = execution.carry_out(session)
         finally:
             progress.close()
             for one in sessions:
                 one.kill()
     return _tell(bench, plan, name, outcome, seconds=time.monotonic() - began)
+
+
+def _interruption(bench: Workbench, sessions: list[Session]) -> Interruption:
+    """Return what Ctrl-C does in a run: stop at the next safe point, then end the running step."""
+    interruption = Interruption()
+
+    def tell() -> None:
+        # Past Python's own buffer: a signal may come while the main thread is writing to it.
+        if bench.invocation.verbosity >= 0:
+            with contextlib.suppress(OSError):
+                os.write(2, _STOPPING)
+
+    def end_the_running_step() -> None:
+        sessions[-1].shoot()
+
+    interruption.on_first, interruption.on_second = tell, end_the_running_step
+    return interruption
 
 
 def _reopened(bench: Workbench, session: Session, sessions: list[Session]) -> Session:
@@ -153,8 +171,6 @@ def _journal_start(
     bench: Workbench, plan: Plan, run: str, observation: Observation, *, resumed: bool
 ) -> None:
     bench.state.save_plan(plan.id, plan.digest, plan_file_text(plan))
-    import os  # noqa: PLC0415
-
     kind: EventKind = "run.resumed" if resumed else "run.started"
     data: dict[str, object] = {
         "by": this_person(),
@@ -200,8 +216,29 @@ def _tell(bench: Workbench, plan: Plan, run: str, outcome: Outcome, *, seconds: 
         if outcome.message:
             bench.invocation.say(f"warning: {outcome.message}")
     else:
-        bench.invocation.say(outcome_text(plan, run, outcome))
+        _complain(bench, plan, run, outcome)
     return int(status)
+
+
+def _complain(bench: Workbench, plan: Plan, run: str, outcome: Outcome) -> None:
+    """Tell why a run did not succeed; also with `-q`, as every error."""
+    if bench.invocation.format != "json":
+        bench.invocation.complain(outcome_text(plan, run, outcome))
+        return
+    error = {
+        "code": outcome.code,
+        "message": outcome.message,
+        "hint": outcome_hint(plan, run, outcome),
+        "where": plan.environment,
+        "details": {
+            "run": run,
+            "step": outcome.step,
+            "failing": outcome.failing,
+            "statements": outcome.statements,
+            "blockers": outcome.blockers,
+        },
+    }
+    bench.invocation.complain(json.dumps({"error": error}, ensure_ascii=False))
 
 
 def finish_event(bench: Workbench, plan: Plan, *, run: str | None, outcome: Outcome) -> None:
@@ -236,8 +273,6 @@ def blocked_event(bench: Workbench, environment: str) -> Iterator[None]:
         yield
     except OrchestrateError as error:
         if bench.invocation.format == "json":
-            import json  # noqa: PLC0415
-
             click.echo(
                 bench.invocation.redacted(
                     json.dumps(

@@ -176,7 +176,8 @@ def refuse_unfinished(bench: Workbench, observation: Observation) -> None:
         if lease.run == run.id and lease.expires_at > bench.clock.now() and not is_dead(lease):
             raise OrchestrateError(
                 "lease-held",
-                f"Run {run.id} of {lease.holder} is at work on {lease.environment}, "
+                f"Run {run.id} of {lease.holder} (process {lease.pid} on {lease.host}) is at work "
+                f"on {lease.environment}, "
                 f"{f'at step {lease.step}' if lease.step else 'before its first step'}; "
                 "nothing new is begun beside it",
                 where=observation.environment,

@@ -7,6 +7,7 @@ Global options are taken before and after the command's name; both places write 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,11 @@ import click
 from orchestrate.errors import OrchestrateError
 
 Format = Literal["text", "json", "markdown"]
+
+
+def colour() -> bool | None:
+    """Return False where `NO_COLOR` (https://no-color.org) forbids it; else the stream decides."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 class Invocation:
@@ -42,7 +48,7 @@ class Invocation:
 
     def data(self, text: str) -> None:
         """Print what was asked for, on standard output."""
-        click.echo(self.redacted(text))
+        click.echo(self.redacted(text), color=colour())
 
     def json(self, value: object) -> None:
         """Print a value as JSON on standard output."""
@@ -51,7 +57,11 @@ class Invocation:
     def say(self, text: str) -> None:
         """Tell a person something beside the data, on standard error; `-q` leaves it out."""
         if self.verbosity >= 0:
-            click.echo(self.redacted(text), err=True)
+            self.complain(text)
+
+    def complain(self, text: str) -> None:
+        """Tell what went wrong, on standard error, however quiet the call is."""
+        click.echo(self.redacted(text), err=True, color=colour())
 
     @property
     def may_ask(self) -> bool:

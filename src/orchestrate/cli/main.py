@@ -18,7 +18,7 @@ from typing import Any, Final
 import click
 
 from orchestrate import __version__
-from orchestrate.cli.invocation import Invocation, global_options
+from orchestrate.cli.invocation import Invocation, colour, global_options
 from orchestrate.domain.findings import Finding
 from orchestrate.errors import ExitStatus, OrchestrateError
 
@@ -89,16 +89,20 @@ def main(arguments: list[str] | None = None) -> None:
     invocation = Invocation()
     try:
         status = cli.main(
-            args=given, prog_name="orchestrate", standalone_mode=False, obj=invocation
+            args=given,
+            prog_name="orchestrate",
+            standalone_mode=False,
+            obj=invocation,
+            color=colour(),  # of what Click itself prints: help, prompts
         )
         _leave(int(status or 0))
     except click.exceptions.Exit as ended:
         _leave(ended.exit_code)
-    except click.Abort:
-        click.echo("Interrupted; nothing was changed", err=True)
-        _leave(ExitStatus.INTERRUPTED)
-    except KeyboardInterrupt:
-        click.echo("Interrupted; nothing was changed", err=True)
+    except (click.Abort, KeyboardInterrupt):
+        # A run that has begun heeds signals itself; whatever ends here was only looking or asking.
+        if invocation.format != "json" and sys.stderr.isatty():
+            click.echo(err=True)  # the line that `^C` stands in
+        _report(OrchestrateError("interrupted", "Nothing was changed"), invocation)
         _leave(ExitStatus.INTERRUPTED)
     except click.ClickException as error:
         usage = OrchestrateError(
@@ -147,7 +151,7 @@ def _defect(error: Exception, invocation: Invocation) -> OrchestrateError:
 
 def _report(error: OrchestrateError, invocation: Invocation) -> None:
     if invocation.format == "json":
-        click.echo(invocation.redacted(json.dumps(_as_json(error), ensure_ascii=False)), err=True)
+        invocation.complain(json.dumps(_as_json(error), ensure_ascii=False))
         return
     head = click.style(f"error[{error.code}]", fg="red", bold=True)
     where = f"{error.where}: " if error.where else ""
@@ -155,7 +159,7 @@ def _report(error: OrchestrateError, invocation: Invocation) -> None:
     lines += [_finding_line(one) for one in error.findings if isinstance(one, Finding)]
     if error.hint:
         lines += ["", f"{click.style('hint', fg='cyan', bold=True)}: {error.hint}"]
-    click.echo(invocation.redacted("\n".join(lines)), err=True)
+    invocation.complain("\n".join(lines))
 
 
 def _finding_line(finding: Finding) -> str:

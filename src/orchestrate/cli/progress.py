@@ -6,14 +6,13 @@ Each view takes the same events, by the names of design section 5.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import threading
 import time
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
-
-import click
 
 from orchestrate.cli.invocation import Invocation
 from orchestrate.domain.plan import Plan
@@ -38,7 +37,7 @@ def progress_for(invocation: Invocation, plan: Plan) -> Progress:
     """Return the view that suits where the output goes."""
     if invocation.format == "json":
         return JsonProgress(invocation)
-    if sys.stderr.isatty() and invocation.verbosity >= 0:
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and invocation.verbosity >= 0:
         return LiveProgress(invocation, plan)
     return LineProgress(invocation, plan)
 
@@ -152,7 +151,7 @@ class LiveProgress:
             line = self._lines.line(event)
             if line:
                 self._erase()
-                click.echo(self._invocation.redacted(line), err=True)
+                self._invocation.complain(line)
 
     def _tick(self) -> None:
         beat = 0

@@ -29,6 +29,12 @@ def outcome_text(plan: Plan, run: str, outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
+def outcome_hint(plan: Plan, run: str, outcome: Outcome) -> str:
+    """Return the commands that lead on as one line without colour, for machines."""
+    text = " ".join(line.strip() for line in _next(plan, run, outcome))
+    return click.unstyle(text).replace("hint: ", "")
+
+
 def _doubt(outcome: Outcome) -> list[str]:
     lines = ["", "Changed since before the step:"]
     lines += [f"  {difference_line(one)}" for one in outcome.differences] or [

@@ -255,6 +255,14 @@ class Execution:
     def _give_up(self, trouble: Trouble) -> Outcome | None:
         """Return how the run ends after clean trouble, or None after the pause before a retry."""
         error, step = trouble.error, trouble.step
+        if error.code == "agent-failed" and self.interruption.requested:
+            return Outcome(
+                status="stopped",
+                code="interrupted",
+                step=step.id if step else None,
+                message="ended in the middle of "
+                + (f"step {step.id}, of which nothing stayed" if step else "the run"),
+            )
         if error.code == "agent-failed" or step is None:
             return Outcome(
                 status="stopped",

@@ -5,7 +5,10 @@ Owns the translation between the agent's messages and our values, and nothing th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -175,6 +178,14 @@ class Session:
     def kill(self) -> None:
         """End the agent at once, in the middle of whatever it does."""
         self.agent.kill()
+
+    def shoot(self) -> None:
+        """End the agent's process and leave its pipes to whoever reads them.
+
+        For a signal's handler, which may have interrupted that very reading.
+        """
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.agent.pid, signal.SIGKILL)
 
 
 SessionOpener = Callable[[], Session]
