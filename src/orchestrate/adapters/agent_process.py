@@ -115,9 +115,8 @@ class AgentProcess:
             )
         except OSError as error:
             raise _not_started(command, cwd, error) from error
-        source = agent.source()
         started = cls(process, name=redactor.redact(name), redactor=redactor, on_output=on_output)
-        started._enqueue(b"%d\n" % len(source) + source)
+        started._enqueue(agent.payload())
         return started
 
     def __enter__(self) -> Self:

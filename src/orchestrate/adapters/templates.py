@@ -24,6 +24,7 @@ from orchestrate.domain.spec import (
 from orchestrate.errors import OrchestrateError
 
 DEFAULT_OPTION = "sqlalchemy.url"
+_WHOLE_URL = "{{ url }}"
 _PROBLEM_URL = DatabaseUrl.parse("postgresql://user:password@host:5432/database")
 
 
@@ -74,6 +75,9 @@ def injection(
     where = (environment if environment.inject else project).where("inject")
 
     def filled(template: str) -> str:
+        if template == _WHOLE_URL:
+            # The usual case is spared the import of Jinja2.
+            return str(values["url"])
         try:
             return render(template, values)
         except TemplateMistakeError as error:
@@ -173,7 +177,7 @@ def _option(ways: Inject) -> str | Mapping[str, str] | None:
 def _by_name(way: str | Mapping[str, str] | None) -> dict[str, str]:
     if way is None:
         return {}
-    return {way: "{{ url }}"} if isinstance(way, str) else dict(way)
+    return {way: _WHOLE_URL} if isinstance(way, str) else dict(way)
 
 
 def _hook(spec: LoadedSpec, ways: Inject, where: str) -> dict[str, str]:
