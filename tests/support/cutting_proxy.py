@@ -15,15 +15,24 @@ Cut = Literal["before the server gets it", "after the server did it"]
 
 
 class CuttingProxy:
-    """Listens on a loopback port and relays to a server; `cut` arms it for the next COMMIT."""
+    """Listens on a loopback port and relays to a server; `arm` it for the next COMMIT."""
 
     def __init__(self, host: str, port: int) -> None:
         self._server = (host, port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self.cut: Cut | None = None
+        self._armed: Cut | None = None
         self.refuse = False
         threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def armed(self) -> bool:
+        """Return whether a COMMIT has still to come."""
+        return self._armed is not None
+
+    def arm(self, cut: Cut) -> None:
+        """Cut the line at the next COMMIT."""
+        self._armed = cut
 
     def close(self) -> None:
         """Take no more connections."""
@@ -47,7 +56,7 @@ class CuttingProxy:
     def _relay(self, source: socket.socket, sink: socket.socket, from_client: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                if from_client and self.cut is not None and _COMMIT.search(data):
+                if from_client and self._armed is not None and _COMMIT.search(data):
                     self._cut(source, sink, data)
                     break
                 sink.sendall(data)
@@ -57,7 +66,7 @@ class CuttingProxy:
         source.close()  # the other relay, which this wakes, closes the other one
 
     def _cut(self, client: socket.socket, server: socket.socket, data: bytes) -> None:
-        cut, self.cut = self.cut, None
+        cut, self._armed = self._armed, None
         client.shutdown(socket.SHUT_RDWR)
         if cut == "after the server did it":
             server.sendall(data)

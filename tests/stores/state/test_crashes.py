@@ -114,7 +114,7 @@ def test_a_lost_answer_to_commit(database: Database, proxy: CuttingProxy, cut: C
     """An append whose COMMIT got no answer finds out by itself what became of it."""
     with through(proxy, database) as state:
         state.append([event(1)])
-        proxy.cut = cut
+        proxy.arm(cut)
         if cut == "after the server did it":
             made = state.append([event(2), event(3)], snapshots=["one"])
             assert [one.sequence for one in made] == [2, 3]
@@ -124,7 +124,7 @@ def test_a_lost_answer_to_commit(database: Database, proxy: CuttingProxy, cut: C
                 state.append([event(2), event(3)], snapshots=["one"])
             assert caught.value.details["outcome"] == "not written"
             assert state.find([event(2), event(3)]) == ()
-        assert proxy.cut is None
+        assert not proxy.armed
         (after,) = state.append([event(4)])
         assert after.sequence == (4 if cut == "after the server did it" else 2)
         assert state.verify().problem is None
@@ -135,7 +135,7 @@ def test_a_lost_answer_and_nobody_to_ask(database: Database, proxy: CuttingProxy
     """If the server stays away the error says that nobody knows, and `find` tells it later."""
     with through(proxy, database) as state:
         state.append([event(1)])
-        proxy.cut = "after the server did it"
+        proxy.arm("after the server did it")
         proxy.refuse = True
         with pytest.raises(OrchestrateError) as caught:
             state.append([event(2)])
@@ -158,7 +158,7 @@ def test_repeating_what_was_done_is_harmless(database: Database, proxy: CuttingP
             lambda: state.save_plan("plan-1", "sha256:aa", "{}"),
             lambda: state.record_identity(identity(), replace=False, event=recorded),
         ):
-            proxy.cut = "after the server did it"
+            proxy.arm("after the server did it")
             with pytest.raises(OrchestrateError) as caught:
                 act()
             assert caught.value.details["outcome"] == "unknown"
