@@ -171,7 +171,7 @@ def _explain(bench: Workbench, run: RunState) -> str:
     told = f"{run.done} of {counted(run.total_steps, 'step')} done"
     begun = [step.id for step in run.steps.values() if step.status in {"started", "failed"}]
     if begun:
-        told += f", {begun[-1]} begun and not recorded as finished"
+        told += f", {begun[0]} begun and not recorded as finished"
     try:
         environment = bench.environment(run.environment)
         seen = observe_one(bench.access(environment), bench.graphs)

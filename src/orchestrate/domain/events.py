@@ -14,6 +14,7 @@ EventKind = Literal[
     "run.finished",
     "run.aborted",
     "step.started",
+    "step.withdrawn",
     "step.left-transaction",
     "step.finished",
     "step.failed",

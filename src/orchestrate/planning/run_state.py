@@ -132,13 +132,15 @@ def _advance(run: RunState, event: Event) -> RunState:
             if step:
                 # The fold owns this dictionary until it returns; a copy an event would be slow.
                 run.steps[event.step] = step
+            else:
+                run.steps.pop(event.step, None)
             return run
         case _:
             return run
 
 
 def advance_step(step: StepState | None, event: Event) -> StepState | None:
-    """Return a step's state after one more event of it."""
+    """Return a step's state after one more event of it; None when it has not begun after all."""
     data: Mapping[str, Any] = event.data
     if event.kind == "step.started":
         return StepState(
@@ -154,6 +156,8 @@ def advance_step(step: StepState | None, event: Event) -> StepState | None:
     if step is None:
         return None
     match event.kind:
+        case "step.withdrawn":
+            return None
         case "step.left-transaction":
             return replace(
                 step, left_transaction=True, snapshot=step.snapshot or data.get("snapshot")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from orchestrate.adapters.agent_process import Message
@@ -57,6 +57,8 @@ class Execution:
     interruption: Interruption
     lock_retries: int
     _attempts: int = 0
+    _ahead: set[str] = field(default_factory=set)
+    """Steps recorded as started that the agent was not yet let go for."""
 
     def carry_out(self, session: Session) -> Outcome:
         """Bring the run as far as it goes, journal how it ended, and return that.
@@ -115,12 +117,11 @@ class Execution:
                             return refusal
                         running = step
                         self._begin(session, step, message)
-                        session.go()
                     case "leaving-transaction" if step:
                         self._record(session, "step.left-transaction", step, message)
                         session.go()
                     case "committed" if step:
-                        self._committed(step, message)
+                        self._committed(session, step, message)
                         running = None
                     case "statement" | "waiting" | "phase" | "alive":
                         self.recorder.show(f"step.{message.event}", step, message.fields)
@@ -172,10 +173,36 @@ class Execution:
         return None
 
     def _begin(self, session: Session, step: Step, message: Message) -> None:
+        """Let the agent begin a step that is durably recorded as started.
+
+        What the next step may have recorded before its time is written while this one works: a
+        step that the server undoes costs nothing when it turns out not to have begun. One that
+        stays is never recorded ahead, because the schema just before it belongs to the record.
+        """
         self.lease.step = step.id
         self._attempts += 1
         title = {"revision": step.revision, "title": step.title}
-        self._record(session, "step.started", step, message, **title)
+        if step.id in self._ahead:
+            self._ahead.discard(step.id)
+        else:
+            self._record(session, "step.started", step, message, **title)
+        session.go()
+        following = self._following(step)
+        if following is not None and message.fields.get("snapshot") is None:
+            self.recorder.queue(
+                "step.started", following, revision=following.revision, title=following.title
+            )
+            self._ahead.add(following.id)
+        self.recorder.save()
+        self.recorder.show("step.started", step, title)
+
+    def _following(self, step: Step) -> Step | None:
+        """Return the step after this one if it may be recorded ahead."""
+        steps = self.plan.steps
+        index = next(number for number, one in enumerate(steps) if one.id == step.id) + 1
+        if index == len(steps) or steps[index].id in self._ahead:
+            return None
+        return steps[index] if steps[index].transactional else None
 
     def _record(
         self, session: Session, kind: EventKind, step: Step, message: Message, **data: object
@@ -187,7 +214,7 @@ class Execution:
         self.recorder.queue(kind, step, **data, **snapshot)
         self.recorder.save(texts)
 
-    def _committed(self, step: Step, message: Message) -> None:
+    def _committed(self, session: Session, step: Step, message: Message) -> None:
         found = tuple(sorted(message.fields["heads"]))
         if found != tuple(sorted(step.to_heads)):
             raise OrchestrateError(
@@ -208,7 +235,20 @@ class Execution:
             file_sha256=step.file_sha256,
             direction=self.plan.direction,
             environment=self.plan.environment,
+            **self._unusable(session, step, message),
         )
+
+    def _unusable(self, session: Session, step: Step, message: Message) -> dict[str, list[str]]:
+        """Return what the server will not use after a step that could not be taken back.
+
+        `CREATE INDEX CONCURRENTLY IF NOT EXISTS` finds what a failed build left and is content.
+        """
+        rows = message.fields.get("snapshot")
+        record = self.recorder.records.get(step.id)
+        if rows is None or (step.transactional and not (record and record.left_transaction)):
+            return {}
+        found = session.access.dialect.invalid_objects(session.snapshot_of(rows))
+        return {"unusable": list(found)} if found else {}
 
     # --- trouble ------------------------------------------------------------------------------
 
@@ -318,6 +358,9 @@ class Execution:
         return None
 
     def _end(self, outcome: Outcome) -> Outcome:
+        for step in self.plan.steps:
+            if step.id in self._ahead:
+                self.recorder.queue("step.withdrawn", step)
         kind: EventKind = "run.finished" if outcome.status in _ENDED else "run.stopped"
         if not (kind == "run.stopped" and self.lease.lost):
             self.recorder.queue(

@@ -93,7 +93,8 @@ class Leftover:
                 "was not recorded, so what it left cannot be told",
             )
         before = snapshot_from_text(self.recorder.state.load_snapshot(digest))
-        match after_comparing(compare(before, read_schema())):
+        now, dialect = read_schema(), session.access.dialect
+        match after_comparing(compare(before, now)):
             case Doubt(differences=differences):
                 shown, not_shown = self._statements(session, step, differences)
                 return Outcome(
@@ -105,6 +106,11 @@ class Leftover:
                     differences=differences,
                     shown=shown,
                     not_shown=not_shown,
+                    unusable=tuple(
+                        name
+                        for name in dialect.invalid_objects(now)
+                        if name not in dialect.invalid_objects(before)
+                    ),
                 )
             case _:
                 return None

@@ -17,7 +17,7 @@ View = Callable[[dict[str, Any]], None]
 
 _ENVELOPE: Final = frozenset({"id", "event", "step"})
 """Fields of the agent's messages that are not news."""
-_SHOWN: Final = frozenset({"step.started", "step.finished", "step.failed", "step.marked"})
+_SHOWN: Final = frozenset({"step.finished", "step.failed", "step.marked"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,6 +57,8 @@ class Recorder:
                 record = advance_step(self.records.get(event.step), event)
                 if record is not None:
                     self.records[event.step] = record
+                else:
+                    self.records.pop(event.step, None)
             if event.kind in _SHOWN:
                 told = {"event": event.kind, "at": event.at.isoformat(), "run": self.run}
                 self.view({**told, "step": event.step, **event.data})
