@@ -48,6 +48,8 @@ DOWNGRADES = [
     ("def downgrade():\n    raise NotImplementedError", "raises"),
     ('def downgrade():\n    """No way back."""\n    raise RuntimeError("no")', "raises"),
     ("", "missing"),
+    ("def downgrade():\n    pass\n\ndef downgrade_helper():\n    print()", "empty"),
+    ('def downgrade():\n    print()\n\ntext = """\ndef downgrade(\n"""', "present"),
     ("downgrade = print", "present"),
     ("downgrade = None", "missing"),
 ]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.agent.driving import Driver, failure
 from tests.support.databases import Database, NewDatabase
+from tests.support.env_shapes import SHAPES
 from tests.support.projects import Project, names
 
 
@@ -149,6 +150,28 @@ def test_an_env_py_that_writes_is_stopped_while_it_is_only_looked_at(
     with Driver(project, database, python=python) as driver:
         error = failure(lambda: driver.ask("probe"))
     assert error.code == "env-writes"
+    assert database.tables() == ["something"]
+
+
+@pytest.mark.parametrize(
+    ("database", "driver_name"),
+    [("sqlite", "aiosqlite"), ("postgresql", "asyncpg"), ("postgresql", "psycopg")],
+    indirect=["database"],
+)
+def test_an_asynchronous_env_py_that_writes_is_stopped_too(
+    project: Project, database: Database, driver_name: str, python: Path
+) -> None:
+    """The statement that makes a transaction read-only goes through the event loop's driver."""
+    if driver_name == "psycopg" and python.parts[-3] == "oldest":
+        pytest.skip("SQLAlchemy 1.4 has no psycopg 3")
+    database.execute("CREATE TABLE something (id INTEGER)")
+    shape = SHAPES["async"]
+    assert shape.online is not None
+    begin = "def do_run_migrations(connection):\n"
+    write = '    connection.exec_driver_sql("CREATE TABLE sneaky (id INTEGER)")\n'
+    project.linear(1).env("async", online=shape.online.replace(begin, begin + write))
+    with Driver(project, database, python=python, url=database.url_with(driver_name)) as driver:
+        assert failure(lambda: driver.ask("probe")).code == "env-writes"
     assert database.tables() == ["something"]
 
 

@@ -1786,7 +1786,15 @@ class Stepper(EnvRun):
 
     def _confirm(self, step: Json) -> None:
         """Believe a step once our own connection sees the version rows that it left."""
-        heads = self.visible_heads()
+        try:
+            heads = self.visible_heads()
+        except Exception as error:
+            self.fault = Refusal(
+                "unreachable",
+                f"revision {step['revision']} ran; whether it was committed cannot be read:"
+                f" {first_line(error)}",
+            )
+            raise self.fault from None
         if self.versioned is None or set(heads) != self.versioned:
             wanted = ", ".join(sorted(self.versioned or ())) or "no row"
             self.fault = Refusal(
@@ -1854,6 +1862,7 @@ class Stepper(EnvRun):
 
 COMMIT = re.compile(r"\s*(commit|end|rollback)\b(?!\s+to\b)", re.IGNORECASE)
 ENDS = re.compile(rb"commit|rollback|['\"]\s*end\b", re.IGNORECASE)
+DOWNGRADE = re.compile(rb"^(async )?def downgrade\b", re.MULTILINE)
 TYPE_CHANGE = re.compile(r"\b(drop|alter)\s+(type|schema)\b", re.IGNORECASE)
 
 
@@ -2009,9 +2018,10 @@ def read_graph(job: Job) -> Json:
         raise
     except BaseException as error:
         raise unreadable(job, error) from None
+    folder = os.path.join(os.path.realpath(job.project.directory), "")
     return {
         "digest": job.files.digest(script),
-        "revisions": [revision_fields(job, revision) for revision in revisions],
+        "revisions": [revision_fields(job, revision, folder) for revision in revisions],
     }
 
 
@@ -2022,11 +2032,11 @@ def as_tuple(value: Any) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def revision_fields(job: Job, revision: Any) -> Json:
-    """Return one revision as the protocol has it."""
+def revision_fields(job: Job, revision: Any, folder: str) -> Json:
+    """Return one revision as the protocol has it, its file relative to a folder it is in."""
     path = revision.path
-    relative = os.path.relpath(path, os.path.realpath(job.project.directory))
-    shown = path if relative.startswith("..") else relative
+    real = os.path.realpath(path)
+    shown = real[len(folder) :] if real.startswith(folder) else path
     downgrade, leaves = read_source(path, revision.module)
     title = (revision.doc or "").strip().splitlines()
     return {
@@ -2045,21 +2055,27 @@ def revision_fields(job: Job, revision: Any) -> Json:
 def read_source(path: str, module: Any) -> tuple[str, bool]:
     """Return what a revision's text tells: its way back, and whether it leaves its transaction."""
     has_downgrade = callable(getattr(module, "downgrade", None))
-    tree: ast.Module | None = None
-    source = b""
-    if path.endswith(".py"):
-        with contextlib.suppress(SyntaxError, ValueError, OSError), open(path, "rb") as file:
-            source = file.read()
-            tree = ast.parse(source)
-    # Few files have a word of it, and walking a tree costs as much as parsing it.
-    leaves = bool(tree and ENDS.search(source) and leaves_transaction(tree))
-    if not has_downgrade or tree is None:
-        return ("present" if has_downgrade else "missing"), leaves
-    kind = "present"
-    for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == "downgrade":
-            kind = kind_of_body(node.body)
+    kind = "present" if has_downgrade else "missing"
+    if not path.endswith(".py"):
+        return kind, False
+    with open(path, "rb") as file:
+        source = file.read()
+    # Parsing is most of what a graph costs: the whole file only if it has a word that matters.
+    leaves = ENDS.search(source) is not None and leaves_transaction(parse(source))
+    if has_downgrade:
+        starts = [match.start() for match in DOWNGRADE.finditer(source)]
+        part = source[starts[-1] :] if starts else source
+        for node in parse(part).body or parse(source).body:
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                kind = kind_of_body(node.body) if node.name == "downgrade" else kind
     return kind, leaves
+
+
+def parse(source: bytes) -> ast.Module:
+    """Return a text's tree; an empty one for what only other encodings or parsers understand."""
+    with contextlib.suppress(SyntaxError, ValueError):
+        return ast.parse(source)
+    return ast.Module(body=[], type_ignores=[])
 
 
 def kind_of_body(body: Sequence[ast.stmt]) -> str:
