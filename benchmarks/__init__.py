@@ -1,0 +1,1 @@
+"""How orchestrate compares with plain Alembic: `make bench`, or `python -m benchmarks`."""

@@ -1,0 +1,58 @@
+"""The project that is measured: ordinary revisions, three environments, as people have them.
+
+The same folder serves both: plain Alembic by a section of its ini file for each environment,
+orchestrate by a spec whose URLs are in environment variables.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from tests.support.postgresql_server import PostgresqlServer
+from tests.support.projects import Project
+
+ENVIRONMENTS: Final = ("dev", "staging", "prod")
+BEHIND: Final = {"dev": 0, "staging": 5, "prod": 10}
+"""How many revisions each environment lacks, when plans are measured."""
+
+
+def program(name: str) -> str:
+    """Return the path of a program that is installed beside this Python."""
+    return str(Path(sys.executable).with_name(name))
+
+
+class Bench:
+    """A project of so many revisions in a folder, with a spec for its environments."""
+
+    def __init__(self, folder: Path, *, revisions: int, server: PostgresqlServer) -> None:
+        self.folder = folder
+        self.revisions = revisions
+        self.server = server
+        self._ini = Project(folder).linear(revisions).config.read_text()
+        lines = ["version: 1", "project: {config: alembic.ini}", "environments:"]
+        lines += [f"  {name}: {{url: {{env: {name.upper()}_URL}}}}" for name in ENVIRONMENTS]
+        (folder / "migrations.yaml").write_text("\n".join(lines) + "\n")
+
+    def point(self, databases: Mapping[str, str]) -> dict[str, str]:
+        """Have environments lead to databases; return the variables that orchestrate reads."""
+        urls = {name: self.server.url(database) for name, database in databases.items()}
+        sections = [
+            f"\n[{name}]\nscript_location = %(here)s/migrations\n"
+            f"sqlalchemy.url = {url.replace('%', '%%')}\n"
+            for name, url in urls.items()
+        ]
+        (self.folder / "alembic.ini").write_text(self._ini + "".join(sections))
+        return {f"{name.upper()}_URL": url for name, url in urls.items()}
+
+
+def alembic(environment: str, *arguments: str) -> list[str]:
+    """Return the command that people type today."""
+    return [program("alembic"), "-n", environment, *arguments]
+
+
+def orchestrate(*arguments: str) -> list[str]:
+    """Return the command that is measured against it."""
+    return [program("orchestrate"), *arguments]
