@@ -6,6 +6,7 @@ Global options are taken before and after the command's name; both places write 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -15,7 +16,10 @@ from typing import Any, Literal
 
 import click
 
+from orchestrate.adapters.redaction import Redactor
+from orchestrate.adapters.spare_agent import SpareAgent
 from orchestrate.errors import OrchestrateError
+from orchestrate.stores.spec_place import spec_path
 
 Format = Literal["text", "json", "markdown"]
 
@@ -34,17 +38,17 @@ class Invocation:
         self.no_input = False
         self.debug = False
         self.verbosity = 0
-        self._redactions: list[Callable[[str], str]] = []
-
-    def guard(self, redact: Callable[[str], str]) -> None:
-        """Have everything that leaves from now on go through `redact` as well."""
-        self._redactions.append(redact)
+        self.redactor = Redactor()
+        self.spare = SpareAgent(self.redactor)
 
     def redacted(self, text: str) -> str:
         """Return the text without any secret that this call has met."""
-        for redact in self._redactions:
-            text = redact(text)
-        return text
+        return self.redactor.redact(text)
+
+    def start_spare_agent(self) -> None:
+        """Start an agent where the spec seems to be, to have it ready when the spec is read."""
+        with contextlib.suppress(OrchestrateError):
+            self.spare.start(spec_path(self.spec, start=Path.cwd()).parent)
 
     def data(self, text: str) -> None:
         """Print what was asked for, on standard output."""

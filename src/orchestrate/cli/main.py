@@ -37,6 +37,10 @@ COMMANDS: Final = {
 }
 
 
+_LOOKING: Final = {"status", "plan", "apply", "resume", "trust"}
+"""Commands that look at a target first of all."""
+
+
 class _Commands(click.Group):
     """A group whose commands are imported on call."""
 
@@ -45,9 +49,10 @@ class _Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name in _LOOKING and not {"-h", "--help"} & set(sys.argv):
+            ctx.ensure_object(Invocation).start_spare_agent()
         module, name, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
@@ -121,6 +126,8 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:  # noqa: BLE001  (the last door: a defect of ours)
         _report(_defect(error, invocation), invocation)
         _leave(ExitStatus.FAILED)
+    finally:
+        invocation.spare.close()
 
 
 def _leave(status: int) -> None:

@@ -15,7 +15,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.templates import injection, runner_command, shareable
 from orchestrate.adapters.url_sources import DatabaseUrl, resolve_state_url, resolve_url
 from orchestrate.cli.invocation import Invocation
@@ -40,8 +39,7 @@ class Workbench:
     def __init__(self, invocation: Invocation) -> None:
         self.invocation = invocation
         self.clock: Clock = SystemClock()
-        self.redactor = Redactor()
-        invocation.guard(self.redactor.redact)
+        self.redactor = invocation.redactor
         self.spec: LoadedSpec = load_spec(invocation.spec, start=Path.cwd())
 
     @cached_property
@@ -95,6 +93,7 @@ class Workbench:
             agent_timeout=project.agent_timeout,
             step_timeout=project.step_timeout,
             redactor=self.redactor,
+            spare=self.invocation.spare,
             on_output=self._show_output if self.invocation.verbosity > 0 else None,
         )
 

@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from orchestrate.adapters.agent_process import AgentProcess
@@ -45,7 +46,8 @@ def open_session(access: Access) -> Session:
 
 def start_agent(access: Access) -> AgentProcess:
     """Start the agent that the target's runner gives. Raises `agent-failed`."""
-    return AgentProcess.start(
+    spare = access.spare.take(access.command, Path(access.folder), on_output=access.on_output)
+    return spare or AgentProcess.start(
         access.command,
         cwd=access.folder,
         redactor=access.redactor,

@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 
 from orchestrate.adapters.agent_process import AgentProcess, Message
 from orchestrate.adapters.redaction import Redactor
+from orchestrate.adapters.spare_agent import SpareAgent
 from orchestrate.dialects.interface import Dialect
 from orchestrate.domain.observation import Habits, Observation
 from orchestrate.domain.plan import Direction, Mode, Step
@@ -44,6 +45,7 @@ class Access:
     agent_timeout: float
     step_timeout: float | None
     redactor: Redactor
+    spare: SpareAgent
     on_output: Callable[[str], None] | None = None
     """Called from another thread with each line that the project prints."""
 

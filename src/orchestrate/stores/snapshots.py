@@ -1,4 +1,4 @@
-"""A snapshot as text for the state store, and back. The text is canonical: equal schemas, equal text."""
+"""A snapshot as canonical text for the state store, and back: equal schemas, equal text."""
 
 from __future__ import annotations
 

@@ -31,9 +31,10 @@ from orchestrate.domain.spec_sources import holds_expression
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.spec_checks import Outline, cross_findings
 from orchestrate.stores.spec_mistakes import findings_of, without_nothing
+from orchestrate.stores.spec_place import spec_path
 from orchestrate.stores.yaml_marks import Document, ValuePath, read_yaml
 
-__all__ = ["LoadedSpec", "find_spec", "load_spec"]
+__all__ = ["LoadedSpec", "load_spec"]
 
 _ModelType = TypeVar("_ModelType", SpecFile, Environment)
 _UNREAD: Final = frozenset({"bad-yaml", "unreadable-file", "missing-file"})
@@ -50,33 +51,13 @@ class _Declaration(NamedTuple):
     raw: dict[str, Any]
 
 
-def find_spec(start: Path) -> Path:
-    """Return the `migrations.yaml` of the folder or the nearest one above.
-
-    Raises:
-        OrchestrateError: `spec-not-found`.
-    """
-    folder = start.absolute()
-    for candidate in (folder, *folder.parents):
-        path = candidate / FILE_NAME
-        if path.is_file():
-            return path
-    hint = "`orchestrate init` writes one, `--spec FILE` names another"
-    message = f"there is no `{FILE_NAME}` in {folder} or above"
-    raise OrchestrateError("spec-not-found", message, hint=hint)
-
-
 def load_spec(path: Path | None, *, start: Path) -> LoadedSpec:
     """Return the spec of a file, or of the nearest one when none is named.
 
     Raises:
         OrchestrateError: `spec-not-found`, or `spec-invalid` with every mistake as a finding.
     """
-    file = find_spec(start) if path is None else (start / path.expanduser()).absolute()
-    if not file.is_file():
-        message = f"there is no file {file}"
-        raise OrchestrateError("spec-not-found", message, hint="give the spec with `--spec FILE`")
-    return _Loader(file).load()
+    return _Loader(spec_path(path, start=start)).load()
 
 
 class _Loader:

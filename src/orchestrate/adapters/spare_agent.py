@@ -1,0 +1,58 @@
+"""An agent that is started before it is known whether it fits.
+
+Nearly always the project's Python is our own, and an interpreter that imports SQLAlchemy takes
+longer than reading the spec. So one is started first and the spec is read meanwhile; if the spec
+then asks for another runner, the spare one is thrown away and nothing was done with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from orchestrate.adapters.agent_process import AgentProcess
+from orchestrate.adapters.redaction import Redactor
+from orchestrate.errors import OrchestrateError
+
+
+class SpareAgent:
+    """At most one agent of our own interpreter, for the first who asks for exactly that."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._agent: AgentProcess | None = None
+        self._folder: Path | None = None
+        self._on_output: Callable[[str], None] | None = None
+
+    def start(self, folder: Path) -> None:
+        """Start it in the folder of the spec; a failure only means that there is none."""
+        with contextlib.suppress(OrchestrateError):
+            self._agent = AgentProcess.start(
+                [sys.executable],
+                cwd=folder,
+                redactor=self._redactor,
+                on_output=lambda line: self._on_output(line) if self._on_output else None,
+            )
+            self._folder = folder
+
+    def take(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        *,
+        on_output: Callable[[str], None] | None,
+    ) -> AgentProcess | None:
+        """Return the agent if it is what `command` in `folder` would start, and forget it."""
+        if self._agent is None or list(command) != [sys.executable] or folder != self._folder:
+            return None
+        agent, self._agent = self._agent, None
+        self._on_output = on_output
+        return agent
+
+    def close(self) -> None:
+        """End the agent if nobody took it. Safe to repeat."""
+        if self._agent is not None:
+            self._agent.kill()
+            self._agent = None

@@ -1,0 +1,36 @@
+"""Where the spec is: found by its name, without reading it. Imports nothing that takes time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from orchestrate.errors import OrchestrateError
+
+FILE_NAME: Final = "migrations.yaml"
+
+
+def spec_path(path: Path | None, *, start: Path) -> Path:
+    """Return the absolute path of the spec that is named, or of the nearest one from `start` up.
+
+    Raises `spec-not-found`.
+    """
+    if path is not None:
+        file = (start / path.expanduser()).absolute()
+        if not file.is_file():
+            raise OrchestrateError(
+                "spec-not-found",
+                f"there is no file {file}",
+                hint="give the spec with `--spec FILE`",
+            )
+        return file
+    folder = start.absolute()
+    for candidate in (folder, *folder.parents):
+        file = candidate / FILE_NAME
+        if file.is_file():
+            return file
+    raise OrchestrateError(
+        "spec-not-found",
+        f"there is no `{FILE_NAME}` in {folder} or above",
+        hint="the README shows how to write one; `--spec FILE` names another place",
+    )
