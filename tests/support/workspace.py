@@ -52,8 +52,12 @@ class Workspace:
     environ: dict[str, str] = field(default_factory=dict)
 
     def spec(self, **keys: Any) -> Workspace:
-        """Write migrations.yaml; keys are added to, or replace, `version` and `project`."""
-        value = {"version": 1, "project": {"config": "alembic.ini"}, **keys}
+        """Write migrations.yaml; keys are added to, or replace, `version` and `project`.
+
+        A key of None is left out.
+        """
+        given = {"version": 1, "project": {"config": "alembic.ini"}, **keys}
+        value = {key: one for key, one in given.items() if one is not None}
         (self.folder / "migrations.yaml").write_text(yaml.safe_dump(value, sort_keys=False))
         return self
 

@@ -236,6 +236,7 @@ def _complain(bench: Workbench, plan: Plan, run: str, outcome: Outcome) -> None:
             "failing": outcome.failing,
             "statements": outcome.statements,
             "blockers": outcome.blockers,
+            "unusable": outcome.unusable,
         },
     }
     bench.invocation.complain(json.dumps({"error": error}, ensure_ascii=False))

@@ -83,7 +83,8 @@ class LineProgress:
             case "step.finished" if event.get("recovered"):
                 return f"{name}: was committed already, recorded now"
             case "step.finished":
-                return f"{name}: {self._title(event)}, done in {duration(event['seconds'])}"
+                told = f"{name}: {self._title(event)}, done in {duration(event['seconds'])}"
+                return told + _unusable(event)
             case "step.marked":
                 return f"{name}: marked as applied"
             case "step.failed":
@@ -178,6 +179,11 @@ class LiveProgress:
             self._closed.set()
             self._thread.join()
             self._erase()
+
+
+def _unusable(event: Mapping[str, Any]) -> str:
+    names = ", ".join(event.get("unusable") or ())
+    return f"; warning: not usable as it is (invalid): {names}" if names else ""
 
 
 def _one_line(text: str, length: int) -> str:

@@ -24,6 +24,8 @@ class Outcome:
     """Statements of the step in doubt, as rendered offline, whose effect is in the schema."""
     not_shown: tuple[str, ...] = ()
     """Those of it whose effect is not in the schema, or cannot be seen there."""
+    unusable: tuple[str, ...] = ()
+    """Indexes and constraints that the step in doubt left and the server will not use."""
     failing: str | None = None
     blockers: tuple[str, ...] = ()
     """Sessions that held the lock which was waited for, one line each."""

@@ -31,8 +31,8 @@ def outcome_text(plan: Plan, run: str, outcome: Outcome) -> str:
 
 def outcome_hint(plan: Plan, run: str, outcome: Outcome) -> str:
     """Return the commands that lead on as one line without colour, for machines."""
-    text = " ".join(line.strip() for line in _next(plan, run, outcome))
-    return click.unstyle(text).replace("hint: ", "")
+    text = click.unstyle(" ".join(line.strip() for line in _next(plan, run, outcome)))
+    return text.partition("hint: ")[2]
 
 
 def _doubt(outcome: Outcome) -> list[str]:
@@ -44,6 +44,9 @@ def _doubt(outcome: Outcome) -> list[str]:
         lines += ["", "The step's statements, by what the schema shows:"]
         lines += [f"  done      {_one_line(one)}" for one in outcome.shown]
         lines += [f"  not done  {_one_line(one)}" for one in outcome.not_shown]
+    if outcome.unusable:
+        lines += ["", "There, but not usable (the server calls it invalid): drop it before a retry"]
+        lines += [f"  {one}" for one in outcome.unusable]
     if outcome.statements:
         lines += [
             "",

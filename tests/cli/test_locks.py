@@ -1,0 +1,80 @@
+"""Tables that somebody else has locked, and statements that take too long."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.databases import Database
+from tests.support.waiting import read_event, rest
+from tests.support.workspace import Workspace
+
+SERVERS = pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+
+
+@contextlib.contextmanager
+def reading(database: Database, table: str) -> Iterator[Any]:
+    """Stay in a transaction that has read a table, so that nobody can alter it."""
+    with contextlib.closing(database.connect()) as connection:
+        cursor = connection.cursor()
+        cursor.execute("BEGIN")
+        cursor.execute(f"SELECT * FROM {table}")
+        cursor.fetchall()
+        yield connection
+        cursor.execute("ROLLBACK")
+
+
+@pytest.fixture
+def altering(workspace: Workspace, database: Database) -> Workspace:
+    """Start a workspace whose pending revision alters a table that is there."""
+    workspace.project.linear(3)
+    workspace.environment("dev", database, lock_timeout="300ms", lock_retries=2)
+    workspace.ok("apply", "dev", "--yes", "--to", "r001")
+    return workspace
+
+
+@SERVERS
+def test_lock_that_stays(altering: Workspace, database: Database) -> None:
+    """After all retries the run has failed cleanly, and says who was in the way."""
+    with reading(database, "t1"):
+        failed = altering.call("apply", "dev", "--yes", "--format", "json")
+    assert failed.status == 1
+    last = failed.events()[-1]
+    assert (last["status"], last["code"]) == ("failed", "lock-timeout")
+    assert "3 attempts" in last["message"]
+    assert [event["event"] for event in failed.events()].count("step.retried") == 2
+    assert failed.error()["code"] == "lock-timeout"
+    told = " ".join(failed.error()["details"]["blockers"])
+    assert "SELECT * FROM t1" in told, failed.stderr
+    assert "note" not in database.columns("t1")
+    assert database.heads() == ["r001"]
+    altering.ok("resume")
+    assert database.heads() == ["r003"]
+
+
+@SERVERS
+def test_lock_that_goes(altering: Workspace, database: Database) -> None:
+    """A lock released between two attempts costs nothing but the wait."""
+    with reading(database, "t1"):
+        process = altering.start("apply", "dev", "--yes", "--format", "json")
+        read_event(process, "step.retried", "r002")
+    status, events, errors = rest(process)
+    assert (status, events[-1]["status"]) == (0, "succeeded"), errors
+    assert database.heads() == ["r003"]
+
+
+@SERVERS
+def test_statement_that_takes_too_long(workspace: Workspace, database: Database) -> None:
+    """`statement_timeout` ends it, and it is not tried again."""
+    sleep = {"postgresql": "select pg_sleep(60)", "mariadb": "select sleep(60)"}[database.kind]
+    workspace.project.linear(1).revision("r002", down="r001", upgrade=f'op.execute("{sleep}")')
+    workspace.environment("dev", database, statement_timeout="500ms")
+    failed = workspace.call("apply", "dev", "--yes")
+    assert failed.status == 1, failed.stderr
+    assert "error[step-failed]: dev: " in failed.stderr
+    assert sleep in failed.stderr
+    assert "orchestrate resume" in failed.stderr
+    assert database.heads() == ["r001"]
