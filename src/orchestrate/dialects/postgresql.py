@@ -19,13 +19,18 @@ SELECT
       'SELECT system_identifier FROM pg_catalog.pg_control_system()', true, true, ''
     ) AS text) FROM '>([0-9]+)<')
   END,
-  host(inet_server_addr()),
-  current_setting('port'),
+  CASE WHEN NOT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') THEN
+    host(inet_server_addr())
+  END,
+  CASE WHEN NOT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') THEN
+    current_setting('port')
+  END,
   current_database(),
   (SELECT CAST(oid AS text) FROM pg_catalog.pg_database WHERE datname = current_database())"""
 """`query_to_xml` because rights are checked for every function of a statement before any `CASE` is
 decided; a text that the server runs later is checked later. Everybody may execute
-`pg_control_system()` unless a hardened server took that away."""
+`pg_control_system()` unless a hardened server took that away. Address and port stand in for it
+alone: beside it they would make a socket and the network look like two servers."""
 
 _BLOCKERS: Final = """\
 SELECT activity.pid, activity.usename,
