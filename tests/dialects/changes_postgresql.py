@@ -23,6 +23,9 @@ SCHEMA = (
     "CREATE TABLE log (id integer, at date) PARTITION BY RANGE (at)",
     "CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')",
     "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)",
+    "CREATE TABLE base (id integer NOT NULL)",
+    "CREATE FUNCTION observe() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$",
+    "CREATE FOREIGN DATA WRAPPER dummy",
 )
 
 
@@ -470,13 +473,6 @@ CHANGES = (
         "added foreign server far",
     ),
 )
-SCHEMA = (
-    *SCHEMA,
-    "CREATE TABLE base (id integer NOT NULL)",
-    "CREATE FUNCTION observe() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$",
-    "CREATE FOREIGN DATA WRAPPER dummy",
-)
-
 UNCHANGED = (
     "INSERT INTO users (name) VALUES ('a'), ('b')",
     "INSERT INTO shop.orders (total, user_id) VALUES (3, 1)",

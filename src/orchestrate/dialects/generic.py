@@ -13,11 +13,6 @@ from orchestrate.domain.snapshot import SchemaRows, Snapshot
 
 _HINTS: Final[Hints] = (
     hint(
-        r"can't load plugin",
-        "The project's Python has no SQLAlchemy dialect of that name: check the URL's scheme, or "
-        "install the package that brings it",
-    ),
-    hint(
         r"login failed|access denied|invalid username/password|authentication failed",
         "The server refused user or password: check both where the URL comes from",
     ),

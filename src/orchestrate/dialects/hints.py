@@ -25,6 +25,20 @@ def hint(pattern: str, sentence: str) -> tuple[re.Pattern[str], str]:
     return re.compile(pattern, re.IGNORECASE), sentence
 
 
+_URL: Final[Hints] = (
+    hint(
+        r"can't load plugin: sqlalchemy\.dialects:(?P<scheme>\S+)",
+        "The project's Python has no SQLAlchemy dialect `{scheme}`: check the URL's scheme, or "
+        "install the package that brings it",
+    ),
+    hint(
+        r"could not parse sqlalchemy url",
+        "The URL cannot be read: it begins with a scheme such as `postgresql://`, and `@`, `/`, "
+        "`:` and `%` in user or password are written as `%40`, `%2F`, `%3A` and `%25`",
+    ),
+)
+
+
 def first_match(hints: Hints, message: str) -> str | None:
     """Return the hint for a message, or None if nobody knows it."""
     missing = _MODULE.search(message)
@@ -35,7 +49,7 @@ def first_match(hints: Hints, message: str) -> str | None:
             f"The project's Python has no module `{module}`: install it there "
             f"(`pip install '{package}'`), or name another driver in the URL or under `drivers:`"
         )
-    for pattern, sentence in hints:
+    for pattern, sentence in (*hints, *_URL):
         found = pattern.search(message)
         if found:
             return sentence.format_map(

@@ -16,7 +16,7 @@ from typing import Final
 
 from orchestrate.dialects import mysql_schema
 from orchestrate.dialects.canonical import text
-from orchestrate.dialects.hints import NETWORK, Hints, first_match
+from orchestrate.dialects.hints import NETWORK, Hints, first_match, hint
 from orchestrate.dialects.interface import Kit, Row
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 
@@ -86,7 +86,62 @@ _LOCK_ERROR: Final = re.compile(
     r"(?:\(|\A|\s)(1205|1213|3572)\b|lock wait timeout exceeded|deadlock found", re.IGNORECASE
 )
 
-_HINTS: Final[Hints] = NETWORK
+_HINTS: Final[Hints] = (
+    hint(
+        r"Unknown database '(?P<name>[^']*)'",
+        "The server has no database `{name}`: check the last part of the URL, or create it",
+    ),
+    hint(
+        r"Access denied for user '(?P<user>[^']*)'@'[^']*' to database '(?P<name>[^']*)'",
+        "`{user}` may not use the database `{name}`, or there is none: check the last part of the "
+        "URL, or `GRANT` it",
+    ),
+    hint(
+        r"Access denied for user '(?P<user>[^']*)'@'(?P<host>[^']*)' \(using password: NO\)",
+        "The URL has no password and `{user}`, coming from `{host}`, needs one: check where the "
+        "URL comes from",
+    ),
+    hint(
+        r"Access denied for user '(?P<user>[^']*)'@'(?P<host>[^']*)'",
+        "The server refused `{user}` coming from `{host}`: check user and password, that this user "
+        "may come from there, and whether it must use TLS (`?ssl=…`)",
+    ),
+    hint(
+        r"Host '(?P<host>[^']*)' is (not allowed|blocked)",
+        "The server lets nobody in from `{host}`: check the users' hosts, or `FLUSH HOSTS`",
+    ),
+    hint(
+        r"SSL is required but the server doesn't support it",
+        "The URL asks for TLS and the server has none: check host and port, or leave it out",
+    ),
+    hint(
+        r"require_secure_transport|insecure transport",
+        "The server wants TLS: add the driver's option to the URL (PyMySQL: `?ssl_ca=…`)",
+    ),
+    hint(
+        r"certificate verify failed|certificate has expired",
+        "The server's certificate is not trusted: check `ssl_ca` and the host name in the URL",
+    ),
+    hint(
+        r"'cryptography' package is required",
+        "The user's password plugin needs it: `pip install cryptography` in the project's Python",
+    ),
+    hint(
+        r"Too many connections|max_user_connections|\b1203\b|\b1226\b",
+        "The server has no connection left: wait, end idle sessions (`SHOW PROCESSLIST`), or raise "
+        "the limit of the server or the user",
+    ),
+    hint(
+        r"Server shutdown in progress|\b1053\b",
+        "The server is stopping: try again in a moment",
+    ),
+    hint(
+        r"\[Errno 2\]|through socket",
+        "There is no socket or certificate file at that path: check `unix_socket` and `ssl_…` in "
+        "the URL, and that the server runs on this machine",
+    ),
+    *NETWORK,
+)
 
 
 def _timeouts(lock_timeout: float | None, statement_timeout: float | None) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from orchestrate.dialects import postgresql_schema
 from orchestrate.dialects.canonical import text
-from orchestrate.dialects.hints import NETWORK, Hints, first_match
+from orchestrate.dialects.hints import NETWORK, Hints, first_match, hint
 from orchestrate.dialects.interface import Kit, Row
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 
@@ -64,7 +64,70 @@ _LOCK_MESSAGE: Final = re.compile(
     r"canceling statement due to lock timeout|could not obtain lock on|deadlock detected"
 )
 
-_HINTS: Final[Hints] = NETWORK
+_HINTS: Final[Hints] = (
+    hint(
+        r'database "(?P<name>[^"]*)" does not exist',
+        "The server has no database `{name}`: check the last part of the URL, or create it",
+    ),
+    hint(
+        r"no password supplied",
+        "The URL has no password and the server wants one: check where the URL comes from",
+    ),
+    hint(
+        r'password authentication failed for user "(?P<user>[^"]*)"',
+        "The server refused the password of `{user}`, or knows no such user: check both where the "
+        "URL comes from",
+    ),
+    hint(
+        r'role "(?P<user>[^"]*)" (does not exist|is not permitted to log in)',
+        "`{user}` may not log in to this server: check the user in the URL, or `CREATE ROLE` with "
+        "`LOGIN`",
+    ),
+    hint(
+        r"pg_hba\.conf.*no encryption|SSL (connection is )?(off|required)$",
+        "The server wants TLS: add `?sslmode=require` to the URL (asyncpg: `?ssl=require`)",
+    ),
+    hint(
+        r"pg_hba\.conf",
+        "The server lets nobody in from this address with this user and database: check user, "
+        "database and address in its pg_hba.conf",
+    ),
+    hint(
+        r"does not support SSL|rejected SSL upgrade",
+        "The URL asks for TLS and the server has none: check host and port, or leave out `sslmode`",
+    ),
+    hint(
+        r"invalid response to SSL negotiation|unsupported frontend protocol",
+        "What listens there is not PostgreSQL: check host and port",
+    ),
+    hint(
+        r"certificate verify failed|root certificate file|certificate has expired",
+        "The server's certificate is not trusted: check `sslrootcert` and the host name in the URL",
+    ),
+    hint(
+        r"too many (connections|clients)|remaining connection slots",
+        "The server has no connection left: wait, end idle sessions (`pg_stat_activity`), or raise "
+        "the limit of the server, the database or the role",
+    ),
+    hint(
+        r"is not currently accepting connections",
+        "The database is closed to connections: `ALTER DATABASE … ALLOW_CONNECTIONS true`",
+    ),
+    hint(
+        r'permission denied for database "(?P<name>[^"]*)"',
+        "This user may not connect to `{name}`: `GRANT CONNECT ON DATABASE`, or take another user",
+    ),
+    hint(
+        r"the database system is (starting up|shutting down|in recovery|not yet accepting)",
+        "The server is starting or stopping: try again in a moment",
+    ),
+    hint(
+        r"on socket .* failed: No such file|FileNotFoundError",
+        "There is no socket at that path: check the folder in `host=`, and that the server runs on "
+        "this machine",
+    ),
+    *NETWORK,
+)
 
 
 def _milliseconds(setting: str, seconds: float | None) -> tuple[str, ...]:
