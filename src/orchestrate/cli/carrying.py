@@ -109,12 +109,21 @@ def carry_out(
         try:
             with heeding_signals(interruption):
                 _journal_start(bench, plan, name, observation, resumed=run is not None)
-                outcome = execution.carry_out(session)
+                outcome = _carried_out(execution, session)
         finally:
             progress.close()
             for one in sessions:
                 one.kill()
-    return _tell(bench, plan, name, outcome, seconds=time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return _tell(bench, plan, name, outcome, seconds=seconds, before=run.done if run else 0)
+
+
+def _carried_out(execution: Execution, session: Session) -> Outcome:
+    """Return how it ended; when journal or target were lost on the way, as a run to resume."""
+    try:
+        return execution.carry_out(session)
+    except OrchestrateError as error:
+        return Outcome(status="stopped", code=error.code, message=error.message)
 
 
 def _interruption(bench: Workbench, sessions: list[Session]) -> Interruption:
@@ -200,7 +209,10 @@ def _journal_start(
         )
 
 
-def _tell(bench: Workbench, plan: Plan, run: str, outcome: Outcome, *, seconds: float) -> int:
+def _tell(
+    bench: Workbench, plan: Plan, run: str, outcome: Outcome, *, seconds: float, before: int
+) -> int:
+    """Print how a run ended, of which `before` steps were done earlier; return the exit status."""
     status = _EXITS[outcome.status]
     if outcome.code == "interrupted":
         status = ExitStatus.INTERRUPTED
@@ -208,10 +220,10 @@ def _tell(bench: Workbench, plan: Plan, run: str, outcome: Outcome, *, seconds: 
         finish_event(bench, plan, run=run, outcome=outcome)
     if outcome.status == "succeeded":
         if bench.invocation.format != "json":
+            steps = counted(len(plan.steps) - before, "more step" if before else "step")
             bench.invocation.data(
                 f"{click.style(plan.environment, bold=True)} is at "
-                f"{words(plan.steps[-1].to_heads)}: {counted(len(plan.steps), 'step')} in "
-                f"{duration(seconds)} ({run})"
+                f"{words(plan.steps[-1].to_heads)}: {steps} in {duration(seconds)} ({run})"
             )
         if outcome.message:
             bench.invocation.say(f"warning: {outcome.message}")

@@ -46,14 +46,16 @@ class Leftover:
         self, session: Session, heads: tuple[str, ...], read_schema: Callable[[], Snapshot]
     ) -> tuple[Step, ...] | Outcome:
         """Return the steps to run, or why none may be. No step left is an empty tuple."""
+        reached = self._reached(heads)
         for number, step in enumerate(self.plan.steps):
             record = self.recorder.records.get(step.id)
-            decision = decide(step, record, heads, changed=changed_files(step, self.chain))
+            here = step.to_heads if number < reached else heads
+            decision = decide(step, record, here, changed=changed_files(step, self.chain))
             match decision:
                 case Skip():
                     continue
                 case RecordFinished():
-                    self.recorder.append("step.finished", step, recovered=True, heads=list(heads))
+                    self.recorder.append("step.finished", step, recovered=True, heads=list(here))
                 case Stop(code=code, message=message):
                     return Outcome(status="stopped", code=code, message=message, step=step.id)
                 case Carry():
@@ -70,6 +72,17 @@ class Leftover:
                 case _:
                     assert_never(decision)
         return ()
+
+    def _reached(self, heads: tuple[str, ...]) -> int:
+        """Return the number of steps before the one whose commit is what the database shows.
+
+        A step begins while the end of the one before it is still being recorded: found committed,
+        it proves those before it.
+        """
+        for number, step in enumerate(self.plan.steps):
+            if step.id in self.recorder.records and sorted(step.to_heads) == sorted(heads):
+                return number
+        return 0
 
     def _take_choice(self) -> Choice | None:
         choice, self.choice = self.choice, None
