@@ -241,7 +241,7 @@ def _complain(bench: Workbench, plan: Plan, run: str, outcome: Outcome) -> None:
         "code": outcome.code,
         "message": outcome.message,
         "hint": outcome_hint(plan, run, outcome),
-        "where": plan.environment,
+        "where": outcome.where or plan.environment,
         "details": {
             "run": run,
             "step": outcome.step,

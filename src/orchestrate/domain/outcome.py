@@ -16,6 +16,8 @@ class Outcome:
     code: str | None = None
     message: str = ""
     step: str | None = None
+    where: str | None = None
+    """File and line of the project's, where an exception came from one."""
     differences: tuple[Difference, ...] = ()
     """What the step in doubt did change, by comparison with the schema before it."""
     statements: tuple[str, ...] = ()

@@ -19,6 +19,8 @@ def outcome_text(plan: Plan, run: str, outcome: Outcome) -> str:
     if outcome.code == "interrupted":
         head = click.style("interrupted", fg="yellow", bold=True)
     lines = [f"{head}: {plan.environment}: {outcome.message}"]
+    if outcome.where:
+        lines += [f"  at {outcome.where}"]
     if outcome.blockers:
         lines += ["", "Waited for:", *(f"  {one}" for one in outcome.blockers)]
     if outcome.failing:
@@ -61,12 +63,16 @@ def difference_line(difference: Difference) -> str:
     name = f"{difference.object} {difference.name}"
     match difference.change:
         case "added":
-            return f"{click.style('+', fg='green')} {name}: {difference.actual}"
+            return f"{click.style('+', fg='green')} {name}{_defined(difference.actual)}"
         case "removed":
-            return f"{click.style('-', fg='red')} {name}: {difference.expected}"
+            return f"{click.style('-', fg='red')} {name}{_defined(difference.expected)}"
         case "altered":
             mark = click.style("~", fg="yellow")
             return f"{mark} {name}: {difference.expected} is now {difference.actual}"
+
+
+def _defined(definition: str | None) -> str:
+    return f": {definition}" if definition else ""
 
 
 def _next(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:

@@ -319,6 +319,7 @@ class Execution:
                 message=error.message,
                 statements=statements,
                 failing=failing,
+                where=error.where,
             )
         if self._attempts > self.lock_retries:
             return Outcome(
@@ -327,6 +328,7 @@ class Execution:
                 step=step.id,
                 message=f"{error.message} ({self._attempts} attempts)",
                 failing=failing,
+                where=error.where,
                 blockers=blockers,
             )
         return self._pause(step, error)
@@ -380,6 +382,7 @@ def _with_cause(outcome: Outcome, trouble: Trouble | None) -> Outcome:
         message=f"{outcome.message}\nThe cause: {trouble.error.message}",
         statements=statements,
         failing=failing,
+        where=trouble.error.where,
         blockers=blockers,
     )
 
