@@ -16,6 +16,7 @@ POINTS = [
     "after:step.started:1",
     "go:1",
     "go:3",
+    "answered:3",
     "committed:1",
     "committed:3",
     "before:step.started:4",
@@ -40,8 +41,8 @@ def assert_whole(scene: Scene) -> None:
     ("database", "point"),
     [
         *(("sqlite", point) for point in POINTS),
-        *(("postgresql", point) for point in POINTS[1::2]),
-        *(("mariadb", point) for point in POINTS[::4]),
+        *(("postgresql", point) for point in POINTS[::2]),
+        *(("mariadb", point) for point in POINTS[2::4]),
     ],
     indirect=["database"],
 )

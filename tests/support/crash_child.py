@@ -1,13 +1,15 @@
 """orchestrate made to die at a named point, as by a power cut: `python -m … POINT -- ARGUMENTS`.
 
 Points: `before:KIND:N` and `after:KIND:N` around the N-th journal write that holds an event of that
-kind, `go:N` when the agent was let go for the N-th time, `committed:N` when it has said so and
-nothing was made of it yet. A point that is never reached lets the program run to its end.
+kind, `go:N` when the agent was let go for the N-th time, `answered:N` when its answer to that is
+there unread, `committed:N` when it was read and nothing was made of it yet. A point that is never
+reached lets the program run to its end.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 from collections import Counter
@@ -47,6 +49,10 @@ def arm(point: str) -> None:
     def dying_go(self: Session) -> None:
         go(self)
         reach("go")
+        if point.startswith("answered:"):
+            # The agent has carried the step out and said so, and nobody has read it.
+            select.select([self.agent._process.stdout], [], [])
+            reach("answered")
 
     def dying_committed(self: Execution, *arguments: Any) -> None:
         reach("committed")
