@@ -80,6 +80,7 @@ def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) ->
                 standing=standing,
                 heads=chain.heads if chain else (),
                 last_run=mine[-1] if mine else None,
+                at_work=bool(mine) and mine[-1].id in {lease.run for lease in leases},
                 remarks=(*mistake, *_remarks(bench, environment, one, mine, leases, seen)),
             )
         )

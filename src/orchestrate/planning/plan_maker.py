@@ -195,7 +195,9 @@ def _step_findings(move: Move, direction: Direction, *, undoes: bool) -> tuple[F
                 where=revision.file,
             )
         )
-    if revision.downgrade != "present":
+    # A merge joins branches and changes nothing, so there is nothing to undo either.
+    undoes_nothing = len(revision.down) > 1 and revision.downgrade == "empty"
+    if revision.downgrade != "present" and not undoes_nothing:
         word = {
             "missing": "no downgrade",
             "empty": "an empty downgrade",

@@ -27,6 +27,8 @@ class StatusRow:
     heads: tuple[str, ...]
     """Heads of the project for this target's dialect."""
     last_run: RunState | None
+    at_work: bool
+    """Whether the last run's process is known to be alive: it holds a lease and keeps it."""
     remarks: tuple[str, ...]
     """Closed gates, unfinished runs, leases, causes: sentences for people."""
 
@@ -39,7 +41,7 @@ def status_text(rows: Sequence[StatusRow], *, now: datetime) -> str:
             coloured(row.standing.state),
             _revision(row),
             "-" if isinstance(row.sight, Unreachable) else str(row.standing.pending),
-            _last_run(row.last_run, now),
+            _last_run(row, now),
         )
         for row in rows
     ]
@@ -57,9 +59,12 @@ def _revision(row: StatusRow) -> str:
     return ", ".join(short(head) for head in row.sight.heads) or words(())
 
 
-def _last_run(run: RunState | None, now: datetime) -> str:
+def _last_run(row: StatusRow, now: datetime) -> str:
+    run = row.last_run
     if run is None:
         return "never"
+    if run.status == "running" and not row.at_work:
+        return f"{coloured('unfinished')}, begun {ago(run.started_at, now)}"
     return f"{coloured(run.status)} {ago(run.finished_at or run.started_at, now)}"
 
 
@@ -89,7 +94,9 @@ def _target_json(row: StatusRow) -> dict[str, Any]:
         "error": None,
         "server_version": None,
         "project_heads": list(row.heads),
-        "last_run": None if run is None else {"id": run.id, "status": run.status},
+        "last_run": None
+        if run is None
+        else {"id": run.id, "status": run.status, "at_work": row.at_work},
         "remarks": list(row.remarks),
     }
     if isinstance(sight, Unreachable):
