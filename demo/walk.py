@@ -172,9 +172,9 @@ def _look(here: Walk) -> None:
 
 
 def _apply_where_nobody_is_hurt(here: Walk) -> None:
-    here.say("Carry it out where nobody is hurt: dev, then staging")
+    here.say("Carry it out where nobody is hurt: in dev")
     here.run("orchestrate apply dev --yes", having=("dev is at 7e20fb5d8c36",))
-    here.say("-q leaves the progress out")
+    here.say("Then in staging; -q leaves the progress out")
     here.run("orchestrate -q apply staging --yes", having=("staging is at 7e20fb5d8c36",))
 
 
