@@ -38,7 +38,7 @@ def apply_environment(
         if seen.session is None:
             raise AssertionError
         with seen.session as session:
-            observation, _ = looked_at(seen)
+            observation, _ = looked_at(bench, seen)
             refuse_unfinished(bench, observation)
             prepared = prepare(
                 bench, environment, seen, direction="upgrade", to=to or environment.to
@@ -73,7 +73,7 @@ def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool) -> in
         if seen.session is None:
             raise AssertionError
         with seen.session as session:
-            observation, chain = looked_at(seen)
+            observation, chain = looked_at(bench, seen)
             refuse_unfinished(bench, observation)
             check_identity(bench, observation)
             refuse_stale(bench, plan, observation, chain)

@@ -53,7 +53,7 @@ def prepare(
 
     Raises `identity-changed`, `same-database` and what `make_plan` raises.
     """
-    observation, chain = looked_at(seen)
+    observation, chain = looked_at(bench, seen)
     if seen.access is None:
         raise AssertionError
     verdict = check_identity(bench, observation, others)
@@ -81,13 +81,13 @@ def prepare(
     )
 
 
-def looked_at(seen: Seen) -> tuple[Observation, Chain]:
+def looked_at(bench: Workbench, seen: Seen) -> tuple[Observation, Chain]:
     """Return what was seen; raises why it could not be."""
     if seen.error is not None:
         raise seen.error
     if not isinstance(seen.sight, Observation) or seen.graph is None:
         raise OrchestrateError("unreachable", "The target could not be observed")
-    return seen.sight, Chain(seen.graph)
+    return seen.sight, bench.chain(seen.graph)
 
 
 def check_identity(

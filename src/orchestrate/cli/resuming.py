@@ -46,7 +46,7 @@ def resume_run(
         declared = bench.environment(plan.environment)
         bench.refuse_unenforced(declared)
         seen = observe_one(bench.access(declared), bench.graphs)
-        observation, chain = looked_at(seen)
+        observation, chain = looked_at(bench, seen)
         if seen.session is None:
             raise AssertionError
         with seen.session as session:

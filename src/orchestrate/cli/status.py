@@ -49,7 +49,6 @@ def status(
 
 def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) -> list[StatusRow]:
     from orchestrate.cli.looking import without_sight  # noqa: PLC0415
-    from orchestrate.planning.chain import Chain  # noqa: PLC0415
     from orchestrate.reports.standings import StatusRow  # noqa: PLC0415
     from orchestrate.run.journal import all_runs  # noqa: PLC0415
     from orchestrate.run.lease_keeper import is_dead  # noqa: PLC0415
@@ -60,14 +59,12 @@ def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) ->
     leases = tuple(
         lease for lease in bench.state.leases() if lease.expires_at > now and not is_dead(lease)
     )
-    chains: dict[str, Chain] = {}
     rows = []
     for environment in chosen:
         one, chain = seen[environment.name], None
         if one.graph is not None:
             try:
-                chain = chains.get(one.graph.digest) or Chain(one.graph)
-                chains[one.graph.digest] = chain
+                chain = bench.chain(one.graph)
             except OrchestrateError as error:
                 one = without_sight(environment, error, access=one.access)
         standing, mistake = _standing(one, chain, environment.to)

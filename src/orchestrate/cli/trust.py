@@ -42,7 +42,7 @@ def trust(
     bench = Workbench(invocation)
     declared = bench.environment(one_environment(environment, environment_option))
     seen = observe_one(bench.access(declared), bench.graphs)
-    observation, _ = looked_at(seen)
+    observation, _ = looked_at(bench, seen)
     if seen.session is not None:
         seen.session.agent.close()
     records = bench.state.identities()

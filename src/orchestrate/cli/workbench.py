@@ -20,6 +20,7 @@ from orchestrate.adapters.url_sources import DatabaseUrl, resolve_state_url, res
 from orchestrate.cli.invocation import Invocation
 from orchestrate.clock import Clock, SystemClock
 from orchestrate.dialects.registry import dialect_for
+from orchestrate.domain.revisions import Graph
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.spec_checks import not_enforced
@@ -28,6 +29,7 @@ from orchestrate.stores.graph_cache import GraphCache
 from orchestrate.stores.spec_files import LoadedSpec, load_spec
 
 if TYPE_CHECKING:
+    from orchestrate.planning.chain import Chain
     from orchestrate.stores.state import StateStore
 
 LOCAL_FOLDER: Final = ".orchestrate"
@@ -40,6 +42,7 @@ class Workbench:
         self.invocation = invocation
         self.clock: Clock = SystemClock()
         self.redactor = invocation.redactor
+        self._chains: dict[str, Chain] = {}
         self.spec: LoadedSpec = load_spec(invocation.spec, start=Path.cwd())
 
     @cached_property
@@ -101,6 +104,14 @@ class Workbench:
         """Return the environments of these names, each once; all of them where none is named."""
         found = [self.environment(name) for name in names] or list(self.spec.environments)
         return list({one.name: one for one in found}.values())
+
+    def chain(self, graph: Graph) -> Chain:
+        """Return the chain of a graph, built once: environments of one project share it."""
+        from orchestrate.planning.chain import Chain  # noqa: PLC0415  (see the module)
+
+        if graph.digest not in self._chains:
+            self._chains[graph.digest] = Chain(graph)
+        return self._chains[graph.digest]
 
     def load_libraries(self) -> None:
         """Import what planning and the state store need; an agent is starting meanwhile."""

@@ -34,18 +34,21 @@ _DAY: Final = 86400
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, indent: int = 0) -> str:
     """Return rows in aligned columns under bold headers, without trailing spaces."""
     widths = [
-        max(len(click.unstyle(row[column])) for row in (headers, *rows))
-        for column in range(len(headers))
+        max(_length(row[column]) for row in (headers, *rows)) for column in range(len(headers))
     ]
     lines = [_line([click.style(one, bold=True) for one in headers], widths, indent)]
     lines += [_line(row, widths, indent) for row in rows]
     return "\n".join(lines)
 
 
+def _length(cell: str) -> int:
+    """Return how many columns a cell takes; most have no colour, and a long table has many."""
+    return len(click.unstyle(cell)) if "\x1b" in cell else len(cell)
+
+
 def _line(cells: Sequence[str], widths: Sequence[int], indent: int) -> str:
     padded = [
-        cell + " " * (width - len(click.unstyle(cell)))
-        for cell, width in zip(cells, widths, strict=True)
+        cell + " " * (width - _length(cell)) for cell, width in zip(cells, widths, strict=True)
     ]
     return (" " * indent + "  ".join(padded)).rstrip()
 
