@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from orchestrate.domain.snapshot import Difference
+from orchestrate.domain.snapshot import Snapshot
 
 _END_OF_STATEMENT = re.compile(r";\s*(?:\n|$)")
 _COMMENT = re.compile(r"^\s*--[^\n]*$", re.MULTILINE)
@@ -21,16 +21,15 @@ _TRANSACTION = {"begin", "commit", "rollback", "start"}
 
 
 def sorted_by_effect(
-    sql: str, differences: Sequence[Difference], *, version_table: str
+    sql: str, before: Snapshot, after: Snapshot, *, version_table: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the statements of rendered SQL that show in the differences, and those that do not.
+    """Return the statements of rendered SQL whose effect the schema shows, and all others.
 
-    A statement that creates or drops something shows when that thing is among the differences; any
-    other one when it names every part of a difference's name, as `ALTER TABLE orders ADD COLUMN
-    total …` names `orders.total`. One that changes rows alone cannot show, and stands among those
-    that do not.
+    A statement that creates or drops something shows when that thing came, went or changed; any
+    other one when it names something that belongs to a table and did, with its table, as `ALTER
+    TABLE orders ADD COLUMN total …` names `orders.total`. One that changes rows alone cannot show.
     """
-    names = [[word.lower() for word in _WORD.findall(one.name)] for one in differences]
+    names = _changed_names(before, after)
     seen: list[str] = []
     unseen: list[str] = []
     for text in _END_OF_STATEMENT.split(_COMMENT.sub("", sql)):
@@ -41,6 +40,16 @@ def sorted_by_effect(
     return tuple(seen), tuple(unseen)
 
 
+def _changed_names(before: Snapshot, after: Snapshot) -> list[list[str]]:
+    old = {(one.kind, one.name): one.definition for one in before.objects}
+    new = {(one.kind, one.name): one.definition for one in after.objects}
+    return [
+        [word.lower() for word in _WORD.findall(name)]
+        for kind, name in sorted(old.keys() | new.keys())
+        if old.get((kind, name)) != new.get((kind, name))
+    ]
+
+
 def _shows(text: str, words: Sequence[str], names: Sequence[Sequence[str]]) -> bool:
     if words[0] in _ROWS_ALONE:
         return False
@@ -48,4 +57,4 @@ def _shows(text: str, words: Sequence[str], names: Sequence[Sequence[str]]) -> b
     if own:
         last = _WORD.findall(own["name"])[-1].lower()
         return any(name[-1] == last for name in names)
-    return any(set(name) <= set(words) for name in names)
+    return any(set(name[-2:]) <= set(words) for name in names if len(name) > 1)
