@@ -48,7 +48,8 @@ def test_lock_that_stays(altering: Workspace, database: Database) -> None:
     assert [event["event"] for event in failed.events()].count("step.retried") == 2
     assert failed.error()["code"] == "lock-timeout"
     told = " ".join(failed.error()["details"]["blockers"])
-    assert "SELECT * FROM t1" in told, failed.stderr
+    # MariaDB knows who is connected, and not what an open transaction has read.
+    assert {"postgresql": "SELECT * FROM t1", "mariadb": "tester"}[database.kind] in told, told
     assert "note" not in database.columns("t1")
     assert database.heads() == ["r001"]
     altering.ok("resume")

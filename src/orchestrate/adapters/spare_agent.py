@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,6 +23,7 @@ class SpareAgent:
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
+        self._lock = threading.Lock()
         self._agent: AgentProcess | None = None
         self._folder: Path | None = None
         self._on_output: Callable[[str], None] | None = None
@@ -45,10 +47,12 @@ class SpareAgent:
         on_output: Callable[[str], None] | None,
     ) -> AgentProcess | None:
         """Return the agent if it is what `command` in `folder` would start, and forget it."""
-        if self._agent is None or list(command) != [sys.executable] or folder != self._folder:
+        if list(command) != [sys.executable] or folder != self._folder:
             return None
-        agent, self._agent = self._agent, None
-        self._on_output = on_output
+        with self._lock:  # targets are looked at in several threads
+            agent, self._agent = self._agent, None
+        if agent is not None:
+            self._on_output = on_output
         return agent
 
     def close(self) -> None:

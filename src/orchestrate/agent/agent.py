@@ -47,6 +47,7 @@ if sys.platform != "win32":
 
 PROTOCOL = 1
 CONNECT_SECONDS = 10
+TICK_SECONDS = 0.1
 SLOW_SECONDS = 0.2
 ALIVE_SECONDS = 5.0
 BLOCKER_SECONDS = 1.0
@@ -968,12 +969,13 @@ class Watch:
 
     def _work(self) -> None:
         alive = sampled = time.monotonic()
+        seen: tuple[str, float] | None = None
         while True:
             with self._wake:
                 if not self._active:
                     self._wake.wait()
                     alive = time.monotonic()
-            time.sleep(SLOW_SECONDS)
+            time.sleep(TICK_SECONDS)
             now = time.monotonic()
             if not self._active:
                 continue
@@ -985,11 +987,14 @@ class Watch:
                     alive = now
                     self._channel.send("alive", step=self.step, phase=self.phase)
                 statement = self.statement
-                if statement is not None and now - statement[1] > SLOW_SECONDS:
+                if statement is None or now - statement[1] < TICK_SECONDS:
+                    continue
+                # At once for a new statement: a short `lock_timeout` leaves no second chance.
+                if statement is not seen or now - sampled > BLOCKER_SECONDS:
+                    self._sample(statement)
+                    seen, sampled = statement, time.monotonic()
+                if now - statement[1] > SLOW_SECONDS:
                     self._report(statement, now)
-                    if now - statement[1] > BLOCKER_SECONDS / 2 and now - sampled > BLOCKER_SECONDS:
-                        self._sample(statement)
-                        sampled = time.monotonic()
 
     def _report(self, statement: tuple[str, float], now: float) -> None:
         if self.reported is not statement:
@@ -1258,12 +1263,11 @@ class EnvRun:
                 self._guard(connection)
                 if not self.as_sql:
                     self.configured(connection)
-            self.habits = {
-                "external_transaction": bool(
-                    connection is not None and connection.in_transaction()
-                ),
-                "transaction_per_migration": bool(named.get("transaction_per_migration", False)),
-            }
+            # `update`, as env.py may run its migrations twice and only the first time is looked at.
+            self.habits.update(
+                external_transaction=bool(connection is not None and connection.in_transaction()),
+                transaction_per_migration=bool(named.get("transaction_per_migration", False)),
+            )
             self.adjust(named)
             original(*arguments, **named)
 

@@ -52,9 +52,8 @@ def validate(invocation: Invocation) -> int:
     for one in found:
         invocation.say(f"{coloured(one.severity)}: {one.where}: {one.message} [{one.code}]")
     names = ", ".join(one.name for one in spec.environments)
-    invocation.data(
-        f"The spec is valid: {counted(len(spec.environments), 'environment')} ({names})"
-    )
+    listed = f" ({names})" if names else "; declare one under `environments` or in `include`"
+    invocation.data(f"The spec is valid: {counted(len(spec.environments), 'environment')}{listed}")
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import click
 
@@ -11,6 +12,15 @@ from orchestrate.domain.plan import Plan
 from orchestrate.domain.snapshot import Difference
 
 _LONGEST_STATEMENT = 160
+
+
+_CAUSES: Final = {
+    "swallowed": "env.py catches the revision's error and goes on: when the cause is gone",
+    "not-committed": "env.py begins a transaction before `configure()` and never commits it: when "
+    "it does, or does not begin one",
+    "lock-timeout": "when the lock is gone, or with a longer `lock_timeout`",
+}
+"""What has to change before a run that failed can go on, by error code."""
 
 
 def outcome_text(plan: Plan, run: str, outcome: Outcome) -> str:
@@ -88,9 +98,10 @@ def _next(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
             f"    orchestrate abort {run}",
         ]
     if outcome.status == "failed":
+        cause = _CAUSES.get(outcome.code or "", "when the cause is gone")
         return [
             "Nothing of the failed step stayed; the steps before it are committed",
-            f"{hint}: when the cause is gone, `orchestrate resume {run}` goes on;",
+            f"{hint}: {cause}, `orchestrate resume {run}` goes on;",
             f"  after a change of the revision, `orchestrate apply {plan.environment}` plans again",
         ]
     if outcome.code in {"target-moved", "revision-changed", "stale-plan"}:

@@ -29,11 +29,19 @@ _HINTS: Final = {
 }
 
 
+_NO_SUCH_DRIVER: Final = (
+    "The project's SQLAlchemy does not know this driver: name one that it has in the URL, or under "
+    "`drivers` in the project"
+)
+
+
 def explained(error: OrchestrateError, access: Access) -> OrchestrateError:
     """Return the error with a place and a hint, where it has none of its own."""
     hint = error.hint
     if hint is None and error.code == "unreachable":
         hint = access.dialect.unreachable_hint(error.message)
+    if hint is None and "NoSuchModuleError" in error.message:
+        hint = _NO_SUCH_DRIVER
     return OrchestrateError(
         error.code,
         error.message,

@@ -60,8 +60,9 @@ def observe_one(access: Access, cache: GraphCache) -> Seen:
 
     Raises what is wrong instead of putting it into a row.
     """
-    session = open_session(access)
+    session: Session | None = None
     try:
+        session = open_session(access)
         observation = session.observe()
         return Seen(
             environment=access.environment,
@@ -70,11 +71,11 @@ def observe_one(access: Access, cache: GraphCache) -> Seen:
             graph=_graph(session, observation, cache),
             session=session,
         )
-    except OrchestrateError as error:
-        session.kill()
-        raise explained(error, access) from error
-    except BaseException:
-        session.kill()
+    except BaseException as error:
+        if session is not None:
+            session.kill()
+        if isinstance(error, OrchestrateError):
+            raise explained(error, access) from error
         raise
 
 
