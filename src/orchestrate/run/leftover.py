@@ -9,7 +9,7 @@ from typing import Literal, assert_never
 from orchestrate.dialects.difference import compare
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Plan, Step
-from orchestrate.domain.snapshot import Difference, Snapshot
+from orchestrate.domain.snapshot import Snapshot
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain
 from orchestrate.planning.effects import sorted_by_effect
@@ -109,7 +109,7 @@ class Leftover:
         now, dialect = read_schema(), session.access.dialect
         match after_comparing(compare(before, now)):
             case Doubt(differences=differences):
-                shown, not_shown = self._statements(session, step, differences)
+                shown, not_shown = self._statements(session, step, before, now)
                 return Outcome(
                     status="in-doubt",
                     code="in-doubt",
@@ -129,7 +129,7 @@ class Leftover:
                 return None
 
     def _statements(
-        self, session: Session, step: Step, differences: tuple[Difference, ...]
+        self, session: Session, step: Step, before: Snapshot, now: Snapshot
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the step's statements told apart by effect, where it can be rendered at all."""
         try:
@@ -140,7 +140,7 @@ class Leftover:
         way = "up" if self.plan.direction == "upgrade" else "down"
         sql = "\n".join(one[way] or "" for one in rendered.values())
         table = self.plan.basis[0].version_table.rpartition(".")[2]
-        return sorted_by_effect(sql, differences, version_table=table)
+        return sorted_by_effect(sql, before, now, version_table=table)
 
 
 def _rest(steps: tuple[Step, ...], heads: tuple[str, ...]) -> tuple[Step, ...]:
