@@ -21,19 +21,25 @@ from orchestrate.dialects.interface import Kit, Row
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 
 _IDENTITY: Final = """\
-SELECT VERSION(), DATABASE(),
+SELECT found.version, found.name,
+  IF(found.cluster IS NULL, found.server, NULL), found.cluster,
+  IF(found.cluster IS NULL, @@global.hostname, NULL),
+  IF(found.cluster IS NULL, @@global.port, NULL),
+  IF(found.cluster IS NULL, @@global.datadir, NULL)
+FROM (SELECT VERSION() AS version, DATABASE() AS name,
   COALESCE(NULL
     /*!50700 , @@global.server_uuid */
     /*M!100100 , (SELECT GLOBAL_VALUE FROM information_schema.SYSTEM_VARIABLES
-      WHERE VARIABLE_NAME = 'SERVER_UID') */),
-  COALESCE(NULL
+      WHERE VARIABLE_NAME = 'SERVER_UID') */) AS server,
+  NULLIF(NULLIF(COALESCE(NULL
     /*!50700 , (SELECT VARIABLE_VALUE FROM performance_schema.global_variables
       WHERE VARIABLE_NAME = 'group_replication_group_name') */
     /*M!100100 , (SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS
-      WHERE VARIABLE_NAME = 'WSREP_CLUSTER_STATE_UUID') */),
-  @@global.hostname, @@global.port, @@global.datadir"""
+      WHERE VARIABLE_NAME = 'WSREP_CLUSTER_STATE_UUID') */), ''),
+    '00000000-0000-0000-0000-000000000000') AS cluster) AS found"""
 """Through tables where a variable may be missing: `@@name` of an unknown one is error 1193, a row
-that is not there is a null."""
+that is not there is a null. What is one member's alone is left out in a cluster: behind a balancer
+two connections may reach two members of the one database."""
 
 _COLUMNS: Final = """\
   process.ID, process.USER, process.HOST, COALESCE(NULLIF(process.STATE, ''), process.COMMAND),
@@ -208,7 +214,7 @@ class MySQL:
             None if value is None else text(value) for value in rows[0]
         )
         mariadb = "mariadb" in (version or "").lower()
-        if cluster and cluster.strip("0-"):
+        if cluster:
             proof = f"cluster={cluster}"
         elif server and not mariadb:
             proof = f"server={server}"

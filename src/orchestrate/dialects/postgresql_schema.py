@@ -20,6 +20,7 @@ from orchestrate.domain.snapshot import SchemaObject, SchemaRows, Snapshot
 __all__ = ["QUERIES", "invalid_objects", "parse"]
 
 _UNUSABLE: Final = re.compile(r" (NOT VALID|INVALID)(?= |\Z)")
+_QUOTED: Final = re.compile(r"""'[^']*'|"[^"]*\"""")
 
 
 def parse(rows: SchemaRows, *, version_table: str) -> Snapshot:
@@ -71,5 +72,5 @@ def invalid_objects(snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(
         one.name
         for one in snapshot.objects
-        if one.kind in {"constraint", "index"} and _UNUSABLE.search(f" {one.definition}")
+        if one.kind in {"constraint", "index"} and _UNUSABLE.search(_QUOTED.sub("", one.definition))
     )
