@@ -87,7 +87,7 @@ def test_second_time_ends_the_running_step(
         assert (status, events[-1]["status"]) == (7, "in-doubt"), errors
         assert "early" in database.tables()
         database.execute("DROP TABLE early")
-    gated.ok("resume")
+    gated.ok("resume", timeout=30)
     assert database.heads() == ["r003"]
 
 

@@ -51,7 +51,9 @@ def arm(point: str) -> None:
         reach("go")
         if point.startswith("answered:"):
             # The agent has carried the step out and said so, and nobody has read it.
-            select.select([self.agent._process.stdout], [], [])
+            answer = self.agent._process.stdout
+            assert answer is not None
+            select.select([answer], [], [])
             reach("answered")
 
     def dying_committed(self: Execution, *arguments: Any) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 SchemaRows = Mapping[str, list[list[object]]]
-"""What the agent read: result rows by the name of the dialect's snapshot query."""
+"""Result rows by the name of the dialect's snapshot query, as the agent read them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, assert_never
+from typing import Final, Literal, assert_never
 
 from orchestrate.dialects.difference import compare
 from orchestrate.domain.outcome import Outcome
@@ -30,6 +30,9 @@ from orchestrate.run.session import Session
 from orchestrate.stores.snapshots import snapshot_from_text
 
 Choice = Literal["retry", "mark-applied"]
+
+_RENDER_SECONDS: Final = 5.0
+"""Rendering runs the revision's own Python, which may wait for something for ever."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,7 +112,13 @@ class Leftover:
         now, dialect = read_schema(), session.access.dialect
         match after_comparing(compare(before, now)):
             case Doubt(differences=differences):
-                shown, not_shown = self._statements(session, step, before, now)
+                # Only for a person who has yet to decide: it may cost the agent, and `mark` needs
+                # it.
+                shown, not_shown = (
+                    self._statements(session, step, before, now)
+                    if self.choice is None
+                    else ((), ())
+                )
                 return Outcome(
                     status="in-doubt",
                     code="in-doubt",
@@ -133,7 +142,7 @@ class Leftover:
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the step's statements told apart by effect, where it can be rendered at all."""
         try:
-            rendered = session.render([step], self.plan.direction)
+            rendered = session.render([step], self.plan.direction, at_most=_RENDER_SECONDS)
         except OrchestrateError:
             # It only helps the person who decides; the differences are told in any case.
             return (), ()

@@ -138,8 +138,13 @@ class Session:
         key = hashlib.sha256(target_key.encode()).hexdigest()[:16]
         return bool(self._call("lock", key=key)["locked"])
 
-    def render(self, steps: Sequence[Step], direction: Direction) -> Mapping[str, Any]:
-        """Render each step's SQL offline, up and down, one revision at a time."""
+    def render(
+        self, steps: Sequence[Step], direction: Direction, *, at_most: float | None = None
+    ) -> Mapping[str, Any]:
+        """Render each step's SQL offline, up and down, one revision at a time.
+
+        The agent is lost when it takes longer than `at_most` seconds, or than looking may.
+        """
         wanted = [
             {"id": f"{step.id}/{number}", "revision": revision}
             for step in steps
@@ -147,7 +152,12 @@ class Session:
                 [part.revision for part in step.parts] or [step.revision]
             )
         ]
-        rendered: Mapping[str, Any] = self._call("render", steps=wanted, direction=direction)["sql"]
+        limit = self.access.agent_timeout
+        deadline = limit if at_most is None else min(at_most, limit)
+        found = self.agent.call(
+            "render", deadline=deadline, **self.access.common, steps=wanted, direction=direction
+        )
+        rendered: Mapping[str, Any] = found["sql"]
         return rendered
 
     def run(
