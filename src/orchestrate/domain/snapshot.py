@@ -12,7 +12,7 @@ SchemaRows = Mapping[str, list[list[object]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaObject:
-    """One object, `kind` being table, column, index, constraint, view, type, trigger, …"""
+    """One object; `kind` is table, column, index, constraint, view, type, trigger or the like."""
 
     kind: str
     name: str
