@@ -2364,7 +2364,11 @@ def main(requests: Any) -> NoReturn:
         signal.signal(signal.SIGINT, lambda *_: None)
     channel.start()
     agent = Agent(channel)
+    # What is imported here lives as long as the process: no collection need look at it.
+    gc.disable()
     agent.load()
+    gc.freeze()
+    gc.enable()
     agent.serve()
     agent.close()
     for stream in (sys.stdout, sys.stderr):

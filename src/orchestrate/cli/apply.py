@@ -33,11 +33,20 @@ def apply(
     One revision a step, each committed on its own where the database can. Killed at any point, it
     can be resumed.
     """
-    from orchestrate.cli.applying import apply_environment, apply_file  # noqa: PLC0415
-    from orchestrate.cli.workbench import Workbench  # noqa: PLC0415  (`--help` is quick)
+    from orchestrate.cli.blocking import blocked_event  # noqa: PLC0415  (`--help` is quick)
+    from orchestrate.cli.workbench import Workbench  # noqa: PLC0415
 
     name = one_environment(environment, environment_option)
     bench = Workbench(invocation)
     if name.endswith(".json"):
+        from orchestrate.cli.applying import apply_file  # noqa: PLC0415
+
         return apply_file(bench, Path(name), to=to, yes=yes)
-    return apply_environment(bench, bench.environment(name), to=to, yes=yes)
+    declared = bench.environment(name)
+    with blocked_event(bench, declared.name):
+        bench.refuse_unenforced(declared)
+        looking = bench.look_soon(bench.access(declared))
+        # Heavy, and the agent looks meanwhile.
+        from orchestrate.cli.applying import apply_environment  # noqa: PLC0415
+
+        return apply_environment(bench, declared, looking(), to=to, yes=yes)

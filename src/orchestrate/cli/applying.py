@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrate.cli.carrying import blocked_event, carry_out, finish_event
+from orchestrate.cli.blocking import blocked_event
+from orchestrate.cli.carrying import carry_out, finish_event
 from orchestrate.cli.gating import (
     check_identity,
     confirm,
@@ -22,39 +23,32 @@ from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.reports.plans import plan_text
 from orchestrate.run.journal import all_runs
-from orchestrate.run.observe import observe_one
+from orchestrate.run.observe import Seen, observe_one
 from orchestrate.stores.plan_files import read_plan
 
 
 def apply_environment(
-    bench: Workbench, environment: Environment, *, to: str | None, yes: bool
+    bench: Workbench, environment: Environment, seen: Seen, *, to: str | None, yes: bool
 ) -> int:
-    """Plan an upgrade and carry it out; return the exit status."""
-    with blocked_event(bench, environment.name):
-        bench.refuse_unenforced(environment)
-        access = bench.access(environment)
-        bench.load_libraries_meanwhile()
-        seen = observe_one(access, bench.graphs)
-        if seen.session is None:
-            raise AssertionError
-        with seen.session as session:
-            observation, _ = looked_at(bench, seen)
-            refuse_unfinished(bench, observation)
-            prepared = prepare(
-                bench, environment, seen, direction="upgrade", to=to or environment.to
-            )
-            if not prepared.plan.steps:
-                return _nothing_to_do(bench, prepared.plan)
-            show_plan(bench, prepared.plan)
-            confirm(bench, prepared.plan, yes=yes)
-            return carry_out(
-                bench,
-                prepared.plan,
-                session,
-                prepared.chain,
-                run=None,
-                lock_retries=retries_of(environment),
-            )
+    """Plan an upgrade of what was just looked at and carry it out; return the exit status."""
+    if seen.session is None:
+        raise AssertionError
+    with seen.session as session:
+        observation, _ = looked_at(bench, seen)
+        refuse_unfinished(bench, observation)
+        prepared = prepare(bench, environment, seen, direction="upgrade", to=to or environment.to)
+        if not prepared.plan.steps:
+            return _nothing_to_do(bench, prepared.plan)
+        show_plan(bench, prepared.plan)
+        confirm(bench, prepared.plan, yes=yes)
+        return carry_out(
+            bench,
+            prepared.plan,
+            session,
+            prepared.chain,
+            run=None,
+            lock_retries=retries_of(environment),
+        )
 
 
 def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool) -> int:

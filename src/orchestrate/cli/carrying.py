@@ -10,8 +10,6 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -277,29 +275,3 @@ def finish_event(bench: Workbench, plan: Plan, *, run: str | None, outcome: Outc
         ],
     }
     progress_for(bench.invocation, plan).show(value)
-
-
-@contextmanager
-def blocked_event(bench: Workbench, environment: str) -> Iterator[None]:
-    """Have a closed gate end the JSON stream as well, before its error is raised on."""
-    try:
-        yield
-    except OrchestrateError as error:
-        if bench.invocation.format == "json":
-            click.echo(
-                bench.invocation.redacted(
-                    json.dumps(
-                        {
-                            "event": "run.finished",
-                            "at": bench.clock.now().isoformat(),
-                            "run": None,
-                            "environment": environment,
-                            "status": "blocked",
-                            "code": error.code,
-                            "message": error.message,
-                        },
-                        ensure_ascii=False,
-                    )
-                )
-            )
-        raise

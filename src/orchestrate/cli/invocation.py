@@ -40,6 +40,17 @@ class Invocation:
         self.verbosity = 0
         self.redactor = Redactor()
         self.spare = SpareAgent(self.redactor)
+        self._closers: list[Callable[[], None]] = [self.spare.close]
+
+    def close_later(self, close: Callable[[], None]) -> None:
+        """Have something closed when the call ends, however it ends."""
+        self._closers.append(close)
+
+    def close(self) -> None:
+        """Close what the call opened, the last thing first. Safe to repeat."""
+        while self._closers:
+            with contextlib.suppress(OrchestrateError):
+                self._closers.pop()()
 
     def redacted(self, text: str) -> str:
         """Return the text without any secret that this call has met."""

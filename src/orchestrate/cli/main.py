@@ -7,13 +7,14 @@ Commands are imported when they are called, so that `orchestrate validate` does 
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
 import sys
 import tempfile
 import traceback
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -88,6 +89,25 @@ def cli() -> None:
     """
 
 
+def program() -> NoReturn:
+    """Be the command `orchestrate`: run the command line and end the process at once.
+
+    What a command opened is closed by then. Tearing down an interpreter that holds SQLAlchemy,
+    Alembic and pydantic takes longer than many a command, and so would collecting garbage while
+    they are imported.
+    """
+    gc.set_threshold(100_000, 20, 20)
+    status: int | str | None = 0
+    try:
+        main()
+    except SystemExit as ended:
+        status = ended.code
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status if isinstance(status, int) else ExitStatus.FAILED)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the status of design section 4."""
     given = sys.argv[1:] if arguments is None else arguments
@@ -127,7 +147,7 @@ def main(arguments: list[str] | None = None) -> None:
         _report(_defect(error, invocation), invocation)
         _leave(ExitStatus.FAILED)
     finally:
-        invocation.spare.close()
+        invocation.close()
 
 
 def _leave(status: int) -> None:

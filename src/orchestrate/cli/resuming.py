@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import cast
 
-from orchestrate.cli.carrying import blocked_event, carry_out
+from orchestrate.cli.blocking import blocked_event
+from orchestrate.cli.carrying import carry_out
 from orchestrate.cli.gating import check_identity, looked_at, retries_of
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import NewEvent

@@ -7,9 +7,10 @@ agents' own imports and ours then run side by side, which is most of what `plan`
 from __future__ import annotations
 
 import importlib
+import queue
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ from orchestrate.domain.revisions import Graph
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.spec_checks import not_enforced
+from orchestrate.run.observe import Seen, observe_one
 from orchestrate.run.session import Access
 from orchestrate.stores.graph_cache import GraphCache
 from orchestrate.stores.spec_files import LoadedSpec, load_spec
@@ -52,7 +54,9 @@ class Workbench:
 
         url = resolve_state_url(self.spec)
         self._learn(url)
-        return open_state(url.secret, safe_url=url.safe)
+        store = open_state(url.secret, safe_url=url.safe)
+        self.invocation.close_later(store.close)
+        return store
 
     @cached_property
     def graphs(self) -> GraphCache:
@@ -104,6 +108,29 @@ class Workbench:
         """Return the environments of these names, each once; all of them where none is named."""
         found = [self.environment(name) for name in names] or list(self.spec.environments)
         return list({one.name: one for one in found}.values())
+
+    def look_soon(self, access: Access) -> Callable[[], Seen]:
+        """Begin to look at a target; the function that is returned waits for what was seen.
+
+        It raises what looking raises.
+        """
+        answer: queue.SimpleQueue[Seen | BaseException] = queue.SimpleQueue()
+
+        def look() -> None:
+            try:
+                answer.put(observe_one(access, self.graphs))
+            except BaseException as error:  # noqa: BLE001  (raised again by who waits)
+                answer.put(error)
+
+        threading.Thread(target=look, daemon=True, name="look").start()
+
+        def seen() -> Seen:
+            found = answer.get()
+            if isinstance(found, BaseException):
+                raise found
+            return found
+
+        return seen
 
     def chain(self, graph: Graph) -> Chain:
         """Return the chain of a graph, built once: environments of one project share it."""
