@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orchestrate import agent as agent_package
 from orchestrate.errors import OrchestrateError
 from tests.agent.driving import Driver, failure
 from tests.support.databases import Database, NewDatabase
@@ -341,3 +342,34 @@ def test_a_query_only_looks_unless_it_may_write(
             with pytest.raises(OrchestrateError):
                 driver.ask("query", statements=write)
         assert database.rows("SELECT count(*) FROM t") == [(2,)], kind
+
+
+def test_two_files_of_one_revision(project: Project, database: Database) -> None:
+    """Alembic warns and forgets one of them; here the project is refused, and both are told."""
+    project.linear(2)
+    project.revision("r001", down=None, doc="again")
+    with Driver(project, database) as driver:
+        caught = failure(lambda: driver.ask("graph"))
+    assert caught.code == "project-unreadable"
+    assert "two files have one identifier" in caught.message
+
+
+@pytest.mark.parametrize(
+    ("body", "plain"),
+    [
+        ('op.create_table("t", sa.Column("id", sa.Integer))', True),
+        ('bind = op.get_bind()\nbind.execute(sa.text("select 1"))', True),
+        ('with op.batch_alter_table("t") as batch:\n    batch.drop_column("a")', True),
+        ('for name in sorted(["a", "b"]):\n    op.drop_table(str(name))', True),
+        ("import os\nos.remove('x')", False),
+        ('open("x", "w").write("done again")', False),
+        ("helper()", False),
+    ],
+)
+def test_only_plain_bodies_are_run_once_more(project: Project, body: str, plain: bool) -> None:
+    """What a doubt is explained with must not act a second time."""
+    namespace: dict[str, Any] = {"__name__": "agent"}
+    source = Path(agent_package.__file__).with_name("agent.py").read_text("utf-8")
+    exec(compile(source, "agent", "exec"), namespace)
+    project.revision("r001", down=None, upgrade=body)
+    assert namespace["is_plain"](str(project.revision_file("r001")), "upgrade") is plain

@@ -40,6 +40,7 @@ import time
 import traceback
 import types
 import urllib.parse
+import warnings
 from typing import Any, Callable, ClassVar, Dict, Iterable, Iterator, List, NoReturn, Sequence
 
 if sys.platform != "win32":
@@ -1940,13 +1941,17 @@ class Renderer(EnvRun):
         refresh_revisions(self.job, script)
         for step in self.job.request["steps"]:
             answer = self.result[step["id"]]
-            module = find_revision(self.job, script, step["revision"]).module
+            revision = find_revision(self.job, script, step["revision"])
+            module = revision.module
             for key, name in (("up", "upgrade"), ("down", "downgrade")):
                 start = self.buffer.tell()
                 try:
                     body = getattr(module, name, None)
                     if body is None:
                         answer[f"{key}_error"] = f"there is no function `{name}`"
+                        continue
+                    if self.job.request.get("only_plain") and not is_plain(revision.path, name):
+                        answer[f"{key}_error"] = "it does more than call Alembic and SQLAlchemy"
                         continue
                     body()
                     answer[key] = self.job.channel.scrub(self.buffer.getvalue()[start:].strip())
@@ -1969,6 +1974,89 @@ class Renderer(EnvRun):
                         if answer[key] is None and answer[f"{key}_error"] is None:
                             answer[f"{key}_error"] = message
         return {"sql": self.result}
+
+
+HARMLESS = frozenset(
+    [
+        "str",
+        "int",
+        "float",
+        "bool",
+        "len",
+        "range",
+        "list",
+        "dict",
+        "tuple",
+        "set",
+        "frozenset",
+        "sorted",
+        "zip",
+        "enumerate",
+        "repr",
+        "min",
+        "max",
+        "isinstance",
+        "getattr",
+        "hasattr",
+    ]
+)
+
+
+def is_plain(path: str, name: str) -> bool:
+    """Tell whether a revision's function calls nothing but Alembic, SQLAlchemy and plain built-ins.
+
+    Only then can it be run once more, offline, without doing again what it does besides.
+    """
+    try:
+        with open(path, "rb") as file:
+            tree = parse(file.read())
+    except OSError:
+        return False
+    known = set(HARMLESS)
+    for node in tree.body:
+        known.update(library_names(node))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return all(is_harmless(part, known) for part in ast.walk(node))
+    return False
+
+
+def library_names(node: ast.stmt) -> Iterator[str]:
+    """Yield what an import binds of Alembic and SQLAlchemy."""
+    libraries = {"alembic", "sqlalchemy"}
+    if isinstance(node, ast.Import):
+        for one in node.names:
+            if one.name.split(".")[0] in libraries:
+                yield one.asname or one.name.split(".")[0]
+    elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in libraries:
+        for one in node.names:
+            yield one.asname or one.name
+
+
+def is_harmless(node: ast.AST, known: set[str]) -> bool:
+    """Judge one part of a function, learning what it binds to results of known calls."""
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return False
+    if isinstance(node, ast.withitem) and root_name(node.context_expr) in known:
+        known.update(one.id for one in ast.walk(node) if isinstance(one, ast.Name))
+    if isinstance(node, ast.Assign) and root_name(node.value) in known:
+        known.update(one.id for one in node.targets if isinstance(one, ast.Name))
+    if isinstance(node, ast.Call):
+        root = root_name(node.func)
+        return root is None or root in known
+    return True
+
+
+def root_name(node: ast.AST) -> str | None:
+    """Return the name that an expression such as `op.get_bind().execute` begins with."""
+    while not isinstance(node, ast.Name):
+        if isinstance(node, ast.Call):
+            node = node.func
+        elif isinstance(node, (ast.Attribute, ast.Subscript)):
+            node = node.value
+        else:
+            return None
+    return node.id
 
 
 # --- The graph ------------------------------------------------------------------------------------
@@ -2015,18 +2103,32 @@ def read_graph(job: Job) -> Json:
         with contextlib.suppress(Exception):
             job.project.script(job.project.config())  # for its effect on sys.path
     refresh_revisions(job, script)
+    told: list[str] = []
     try:
-        with job.looking.at(job.kit, wanted=job.project.fields.get("read_only_probe", True)):
+        with job.looking.at(
+            job.kit, wanted=job.project.fields.get("read_only_probe", True)
+        ), warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = lambda message, *_, **__: told.append(str(message))
             revisions = list(script.walk_revisions())
     except Refusal:
         raise
     except BaseException as error:
+        refuse_duplicates(told)
         raise unreadable(job, error) from None
+    refuse_duplicates(told)
     folder = os.path.join(os.path.realpath(job.project.directory), "")
     return {
         "digest": job.files.digest(script),
         "revisions": [revision_fields(job, revision, folder) for revision in revisions],
     }
+
+
+def refuse_duplicates(told: Iterable[str]) -> None:
+    """Refuse two files of one revision: Alembic warns and silently forgets one of them."""
+    for text in told:
+        if "present more than once" in text:
+            raise Refusal("project-unreadable", f"two files have one identifier: {text}")
 
 
 def as_tuple(value: Any) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def plan(
         )
     plans, trouble = _make(bench, chosen, to=to, render=sql_folder is not None)
     _write(bench, plans, out=out, sql_folder=sql_folder, several=len(chosen) > 1)
-    _print(bench, plans, several=len(chosen) > 1)
+    _print(bench, plans, to=to, several=len(chosen) > 1)
     if trouble is not None:
         raise trouble
     pending = any(one.steps for one in plans)
@@ -151,7 +151,7 @@ def _write(
         bench.invocation.say(f"Saved as {out}; `orchestrate apply {out}` carries out exactly this")
 
 
-def _print(bench: Workbench, plans: list[Plan], *, several: bool) -> None:
+def _print(bench: Workbench, plans: list[Plan], *, to: str | None, several: bool) -> None:
     from orchestrate.reports.plans import plan_json, plan_markdown, plan_text  # noqa: PLC0415
 
     match bench.invocation.format:
@@ -166,6 +166,7 @@ def _print(bench: Workbench, plans: list[Plan], *, several: bool) -> None:
             bench.invocation.data("\n\n".join(plan_text(one) for one in plans))
             if any(one.steps for one in plans):
                 names = plans[0].environment if not several else "ENV"
+                names += f" --to {to}" if to else ""
                 bench.invocation.say(
                     f"\nNothing was changed. `orchestrate apply {names}` carries it out"
                 )

@@ -143,7 +143,8 @@ class Session:
     ) -> Mapping[str, Any]:
         """Render each step's SQL offline, up and down, one revision at a time.
 
-        The agent is lost when it takes longer than `at_most` seconds, or than looking may.
+        Rendering runs the revision's Python. With `at_most` seconds, after which the agent is lost,
+        only what calls nothing but Alembic and SQLAlchemy is rendered.
         """
         wanted = [
             {"id": f"{step.id}/{number}", "revision": revision}
@@ -155,7 +156,12 @@ class Session:
         limit = self.access.agent_timeout
         deadline = limit if at_most is None else min(at_most, limit)
         found = self.agent.call(
-            "render", deadline=deadline, **self.access.common, steps=wanted, direction=direction
+            "render",
+            deadline=deadline,
+            **self.access.common,
+            steps=wanted,
+            direction=direction,
+            only_plain=at_most is not None,
         )
         rendered: Mapping[str, Any] = found["sql"]
         return rendered

@@ -56,7 +56,7 @@ def test_a_lease_that_is_held(state: StateStore) -> None:
         "on app1), since 2026-03-01 12:00:00 UTC, at step s3; its last sign of life was 10 s ago"
     )
     assert error.hint == (
-        "`orchestrate unlock production` shows it; wait for it with `--wait`, or if that run is "
+        "`orchestrate unlock production` shows it; try again when it is done, or if that run is "
         "surely dead, `orchestrate unlock production lease-1`"
     )
     assert error.details == lease_facts(

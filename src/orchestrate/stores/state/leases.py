@@ -150,7 +150,7 @@ def _held(held: Lease, *, now: datetime) -> OrchestrateError:
         f"{held.host}), since {held.acquired_at:%Y-%m-%d %H:%M:%S} UTC, {step}; "
         f"its last sign of life was {_ago(now - held.heartbeat_at)} ago",
         where=held.environment,
-        hint=f"`orchestrate unlock {held.environment}` shows it; wait for it with `--wait`, or if "
+        hint=f"`orchestrate unlock {held.environment}` shows it; try again when it is done, or if "
         f"that run is surely dead, `orchestrate unlock {held.environment} {held.id}`",
         details=lease_facts(held),
     )
