@@ -60,7 +60,9 @@ def test_no_spec_is_an_error_with_a_remedy(tmp_path: Path) -> None:
         load_spec(None, start=tmp_path)
 
     assert raised.value.code == "spec-not-found"
-    assert raised.value.hint == "`orchestrate init` writes one, `--spec FILE` names another"
+    assert raised.value.hint == (
+        "the README shows how to write one; `--spec FILE` names another place"
+    )
 
 
 def test_named_spec_is_relative_to_where_one_stands(tmp_path: Path) -> None:
