@@ -36,8 +36,6 @@ class Prepared:
 
     plan: Plan
     chain: Chain
-    observation: Observation
-    first_use: bool
 
 
 def prepare(
@@ -76,9 +74,7 @@ def prepare(
         now=now,
         tool_version=__version__,
     )
-    return Prepared(
-        plan=plan, chain=chain, observation=observation, first_use=verdict.kind == "first-use"
-    )
+    return Prepared(plan=plan, chain=chain)
 
 
 def looked_at(bench: Workbench, seen: Seen) -> tuple[Observation, Chain]:

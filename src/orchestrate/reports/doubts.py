@@ -7,11 +7,17 @@ from typing import Final
 
 import click
 
+from orchestrate.dialects.difference import describe
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Plan
 from orchestrate.domain.snapshot import Difference
 
-_LONGEST_STATEMENT = 160
+_LONGEST_STATEMENT: Final = 160
+_MARKS: Final = {
+    "added": click.style("+", fg="green"),
+    "removed": click.style("-", fg="red"),
+    "altered": click.style("~", fg="yellow"),
+}
 
 
 _CAUSES: Final = {
@@ -49,7 +55,7 @@ def outcome_hint(plan: Plan, run: str, outcome: Outcome) -> str:
 
 def _doubt(outcome: Outcome) -> list[str]:
     lines = ["", "Changed since before the step:"]
-    lines += [f"  {difference_line(one)}" for one in outcome.differences] or [
+    lines += [f"  {_difference(one)}" for one in outcome.differences] or [
         "  unknown: the schema before it was not recorded"
     ]
     if outcome.shown or outcome.not_shown:
@@ -68,21 +74,8 @@ def _doubt(outcome: Outcome) -> list[str]:
     return lines
 
 
-def difference_line(difference: Difference) -> str:
-    """Return `+ table orders: …`, `- …` or `~ …` for one difference."""
-    name = f"{difference.object} {difference.name}"
-    match difference.change:
-        case "added":
-            return f"{click.style('+', fg='green')} {name}{_defined(difference.actual)}"
-        case "removed":
-            return f"{click.style('-', fg='red')} {name}{_defined(difference.expected)}"
-        case "altered":
-            mark = click.style("~", fg="yellow")
-            return f"{mark} {name}: {difference.expected} is now {difference.actual}"
-
-
-def _defined(definition: str | None) -> str:
-    return f": {definition}" if definition else ""
+def _difference(difference: Difference) -> str:
+    return f"{_MARKS[difference.change]} {describe(difference)}"
 
 
 def _next(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:

@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from orchestrate.adapters.agent_process import AgentProcess, Message
 from orchestrate.adapters.redaction import Redactor
@@ -22,8 +22,6 @@ from orchestrate.domain.plan import Direction, Mode, Step
 from orchestrate.domain.revisions import Graph, Revision
 from orchestrate.domain.secrets import Secret
 from orchestrate.domain.snapshot import Snapshot
-
-PROJECT_PROBLEMS: Final = frozenset({"env-failed", "project-unreadable", "env-writes"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
