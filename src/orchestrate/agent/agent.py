@@ -802,15 +802,18 @@ class Project:
         key = self.key
         if key not in Project._kept:
             directory_class = importlib.import_module("alembic.script").ScriptDirectory
-            script = directory_class.from_config(config)
-            if self.fields.get("version_locations"):
-                script.version_locations = list(self.fields["version_locations"])
-                script.__dict__.pop("_version_locations", None)
-            Project._kept[key] = script
+            Project._kept[key] = self.arranged(directory_class.from_config(config))
         elif config.get_main_option("prepend_sys_path"):
             # `from_config` puts these on sys.path as a side effect, which env.py relies on.
             importlib.import_module("alembic.script").ScriptDirectory.from_config(config)
         return Project._kept[key]
+
+    def arranged(self, script: Any) -> Any:
+        """Return the script directory with the version locations that the project was given."""
+        if self.fields.get("version_locations"):
+            script.version_locations = list(self.fields["version_locations"])
+            script.__dict__.pop("_version_locations", None)
+        return script
 
     @property
     def key(self) -> str:
@@ -1976,6 +1979,154 @@ class Renderer(EnvRun):
         return {"sql": self.result}
 
 
+class Output(io.TextIOBase):
+    """What a command prints, sent line by line to whoever typed it."""
+
+    encoding = "utf-8"  # Alembic asks, and writes ASCII without
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._rest = ""
+
+    def writable(self) -> bool:
+        """Return that it can be written to."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Send the lines that are complete."""
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._channel.send("output", text=self._channel.scrub(line))
+        return len(text)
+
+    def end(self) -> None:
+        """Send what has no line end."""
+        if self._rest:
+            self.write("\n")
+
+
+def parse_arguments(arguments: Sequence[str]) -> Any:
+    """Return what this very Alembic understands, or the text it prints for `--help`."""
+    line = importlib.import_module("alembic.config").CommandLine(prog="alembic")
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            options = line.parser.parse_args(list(arguments))
+            if not hasattr(options, "cmd"):
+                line.parser.error("too few arguments")
+    except SystemExit as ended:
+        text = said.getvalue().strip()
+        if ended.code:
+            raise Refusal("usage", text.rpartition("error: ")[2]) from None
+        return text
+    return options
+
+
+def read_arguments(job: Job) -> Json:
+    """Return a command line of Alembic's as values; `config` and `name` only if they were given."""
+    options = parse_arguments(job.request["argv"])
+    if isinstance(options, str):
+        return {"command": None, "text": options, "options": {}}
+    values = {key: value for key, value in vars(options).items() if key != "cmd"}
+    parser = importlib.import_module("alembic.config").CommandLine().parser
+    for key in ("config", "name"):
+        if values.get(key) == parser.get_default(key):
+            values[key] = None
+    return {"command": options.cmd[0].__name__, "text": None, "options": values}
+
+
+class Command(EnvRun):
+    """Runs one of Alembic's own commands on a target that it may only look at.
+
+    Alembic makes the environment of a command itself, so ours is put in its place for that long:
+    with the guard, and without what would make the version table.
+    """
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self.called = True  # not every command needs env.py
+        self.env_began = False
+        self.options = parse_arguments(job.request["argv"])
+        self.options.x = [*(job.project.fields.get("x") or []), *(self.options.x or [])] or None
+        self.output = Output(job.channel)
+
+    def run(self) -> Json:
+        """Run the command; its output goes out as events."""
+        job = self.job
+        with job.looking.at(job.kit, wanted=job.project.fields.get("read_only_probe", True)):
+            self.execute()
+        return {}
+
+    def _execute(self) -> None:
+        project = self.job.project
+        function, positional, named = self.options.cmd
+        self.job.watch.enter(f"alembic {function.__name__}")
+        hook = project.start_hook()
+        config = project.config()
+        config.cmd_opts = self.options
+        config.stdout = config.output_buffer = self.output
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.output.end)
+            stack.enter_context(contextlib.redirect_stdout(self.output))
+            stack.enter_context(project.attribute(config))
+            if hook is not None:
+                stack.enter_context(hook.around(config, project.spec))
+            stack.enter_context(self._in_place_of_alembics())
+            function(
+                config,
+                *[getattr(self.options, name, None) for name in positional],
+                **{name: getattr(self.options, name, None) for name in named},
+            )
+
+    @contextlib.contextmanager
+    def _in_place_of_alembics(self) -> Iterator[None]:
+        command: Any = importlib.import_module("alembic.command")
+        directory_class, environment_class = command.ScriptDirectory, command.EnvironmentContext
+        project = self.job.project
+
+        class Directory(directory_class):  # type: ignore[misc,valid-type]
+            @classmethod
+            def from_config(cls, config: Any) -> Any:
+                return project.arranged(super().from_config(config))
+
+        def environment(config: Any, script: Any, **named: Any) -> Any:
+            self.job.watch.add_root(script.dir)
+            self.env_began = True
+            self.as_sql = bool(named.get("as_sql"))
+            made = environment_class(
+                config, script, **{**named, "fn": self._seen(named["fn"]), "dont_mutate": True}
+            )
+            made.configure = self._configure(made)
+            return made
+
+        command.ScriptDirectory, command.EnvironmentContext = Directory, environment
+        try:
+            yield
+        finally:
+            command.ScriptDirectory, command.EnvironmentContext = directory_class, environment_class
+
+    def _seen(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def work(heads: Sequence[str], context: Any) -> Any:
+            self.job.channel.end_child()
+            if self.fault is not None:
+                raise self.fault
+            if not self.as_sql and self.guarded is None:
+                self._guard(context.connection)
+            return function(heads, context)
+
+        return work
+
+    def explain(self, error: BaseException) -> Refusal:
+        """Return what ended the command: mostly a sentence of Alembic's own."""
+        found = super().explain(error)
+        own = importlib.import_module("alembic.util").CommandError
+        if found.kind == "env-failed" and isinstance(error, own):
+            return Refusal("alembic-failed", " ".join(str(error).split()))
+        if found.kind == "env-failed" and not self.env_began:
+            return self._refusal("project-unreadable", error)
+        return found
+
+
 HARMLESS = frozenset(
     [
         "str",
@@ -2252,6 +2403,8 @@ class Agent:
             "run": self._run,
             "mark": self._run,
             "render": lambda job: Renderer(job).render(),
+            "arguments": read_arguments,
+            "command": lambda job: Command(job).run(),
         }
 
     def load(self) -> None:

@@ -18,7 +18,7 @@ from orchestrate.cli.gating import (
 )
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.outcome import Outcome
-from orchestrate.domain.plan import Plan
+from orchestrate.domain.plan import Direction, Plan
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.reports.plans import plan_text
@@ -28,15 +28,25 @@ from orchestrate.stores.plan_files import read_plan
 
 
 def apply_environment(
-    bench: Workbench, environment: Environment, seen: Seen, *, to: str | None, yes: bool
+    bench: Workbench,
+    environment: Environment,
+    seen: Seen,
+    *,
+    to: str | None,
+    yes: bool,
+    direction: Direction = "upgrade",
+    command: str | None = None,
 ) -> int:
-    """Plan an upgrade of what was just looked at and carry it out; return the exit status."""
+    """Plan the way of what was just looked at and carry it out; return the exit status.
+
+    `command` is what was typed in place of `apply`, for the journal.
+    """
     if seen.session is None:
         raise AssertionError
     with seen.session as session:
         observation, _ = looked_at(bench, seen)
         refuse_unfinished(bench, observation)
-        prepared = prepare(bench, environment, seen, direction="upgrade", to=to or environment.to)
+        prepared = prepare(bench, environment, seen, direction=direction, to=to or environment.to)
         if not prepared.plan.steps:
             return _nothing_to_do(bench, prepared.plan)
         show_plan(bench, prepared.plan)
@@ -48,6 +58,7 @@ def apply_environment(
             prepared.chain,
             run=None,
             lock_retries=retries_of(environment),
+            command=command,
         )
 
 

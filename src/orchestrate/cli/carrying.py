@@ -58,6 +58,7 @@ def carry_out(
     run: RunState | None,
     lock_retries: int,
     choice: Choice | None = None,
+    command: str | None = None,
 ) -> int:
     """Carry a plan out, or go on with a run of it, under the lease; return the exit status.
 
@@ -106,7 +107,9 @@ def carry_out(
 
         try:
             with heeding_signals(interruption):
-                _journal_start(bench, plan, name, observation, resumed=run is not None)
+                _journal_start(
+                    bench, plan, name, observation, resumed=run is not None, command=command
+                )
                 outcome = _carried_out(execution, session)
         finally:
             progress.close()
@@ -175,7 +178,13 @@ def _await_lock(
 
 
 def _journal_start(
-    bench: Workbench, plan: Plan, run: str, observation: Observation, *, resumed: bool
+    bench: Workbench,
+    plan: Plan,
+    run: str,
+    observation: Observation,
+    *,
+    resumed: bool,
+    command: str | None,
 ) -> None:
     bench.state.save_plan(plan.id, plan.digest, plan_file_text(plan))
     kind: EventKind = "run.resumed" if resumed else "run.started"
@@ -191,6 +200,7 @@ def _journal_start(
         "target_keys": [observation.target_key],
         "heads": list(observation.heads),
         "tool_version": __version__,
+        **({"command": command} if command else {}),
     }
     now = bench.clock.now()
     bench.state.append([NewEvent(kind=kind, at=now, run=run, step=None, data=data)])

@@ -33,12 +33,13 @@ COMMANDS: Final = {
     "abort": ("orchestrate.cli.resume", "abort", "End an unfinished run, its state explained"),
     "history": ("orchestrate.cli.history", "history", "List runs, or verify the journal"),
     "show": ("orchestrate.cli.history", "show", "Show one run with all its steps"),
+    "alembic": ("orchestrate.cli.alembic", "alembic", "Run any Alembic command against ENV"),
     "trust": ("orchestrate.cli.trust", "trust", "Accept a database as an environment's own"),
     "unlock": ("orchestrate.cli.trust", "unlock", "Break a stuck lease"),
 }
 
 
-_LOOKING: Final = {"status", "plan", "apply", "resume", "trust"}
+_LOOKING: Final = {"status", "plan", "apply", "resume", "alembic", "trust"}
 """Commands that look at a target first of all."""
 
 

@@ -51,6 +51,10 @@ class RunState:
     target_keys: tuple[str, ...] = ()
     message: str | None = None
     code: str | None = None
+    command: str | None = None
+    """What was typed, where that was not a command of our own: `alembic downgrade -1`."""
+    from_heads: tuple[str, ...] = ()
+    """The rows of the version table when the run began."""
     steps: dict[str, StepState] = field(default_factory=dict)
 
     @property
@@ -97,6 +101,8 @@ def _begin(event: Event) -> RunState:
         started_at=event.at,
         total_steps=data["steps"],
         target_keys=tuple(data["target_keys"]),
+        command=data.get("command"),
+        from_heads=tuple(data.get("heads", ())),
     )
 
 

@@ -10,6 +10,7 @@ import click
 
 from orchestrate.domain.plan import Plan
 from orchestrate.planning.run_state import RunState, StepState
+from orchestrate.planning.staleness import words
 from orchestrate.reports.tables import ago, coloured, duration, fields, short, stamp, table
 
 
@@ -46,6 +47,8 @@ def run_text(run: RunState, plan: Plan | None) -> str:
         fields(
             [
                 ("plan", f"{run.plan_id} ({run.plan_digest[:19]}…)"),
+                *([("command", run.command)] if run.command else []),
+                ("way", _way(run, plan)),
                 ("by", run.by),
                 ("started", stamp(run.started_at)),
                 ("finished", stamp(run.finished_at) if run.finished_at else "-"),
@@ -64,6 +67,12 @@ def run_text(run: RunState, plan: Plan | None) -> str:
     errors = [step for step in run.steps.values() if step.error]
     lines += [f"\n{step.id}: {step.error}" for step in errors]
     return "\n".join(lines)
+
+
+def _way(run: RunState, plan: Plan | None) -> str:
+    """Return `downgrade from r002 to r001`: the destination is the plan's, reached or not."""
+    to = f" to {words(plan.steps[-1].to_heads)}" if plan and plan.steps else ""
+    return f"{run.direction} from {words(run.from_heads)}{to}"
 
 
 def _step_row(identifier: str, revision: str, step: StepState | None) -> tuple[str, ...]:
@@ -96,6 +105,8 @@ def run_json(run: RunState) -> dict[str, Any]:
         "plan": run.plan_id,
         "plan_digest": run.plan_digest,
         "direction": run.direction,
+        "command": run.command,
+        "from_heads": list(run.from_heads),
         "code": run.code,
         "message": run.message,
         "steps": [

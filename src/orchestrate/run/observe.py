@@ -55,14 +55,14 @@ def start_agent(access: Access) -> AgentProcess:
     )
 
 
-def observe_one(access: Access, cache: GraphCache) -> Seen:
+def observe_one(access: Access, cache: GraphCache, *, session: Session | None = None) -> Seen:
     """Look at one target and keep its session open, for a run that may follow.
 
-    Raises what is wrong instead of putting it into a row.
+    With a session that is open already, that one is used. Raises what is wrong instead of putting
+    it into a row.
     """
-    session: Session | None = None
     try:
-        session = open_session(access)
+        session = session or open_session(access)
         observation = session.observe()
         return Seen(
             environment=access.environment,

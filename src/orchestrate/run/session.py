@@ -17,6 +17,7 @@ from orchestrate.adapters.agent_process import AgentProcess, Message
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.spare_agent import SpareAgent
 from orchestrate.dialects.interface import Dialect
+from orchestrate.domain.alembic_call import AlembicCall
 from orchestrate.domain.observation import Habits, Observation
 from orchestrate.domain.plan import Direction, Mode, Step
 from orchestrate.domain.revisions import Graph, Revision
@@ -182,6 +183,24 @@ class Session:
         """Move the version table's rows as the step would, without its body; return them."""
         found = self._call("mark", steps=[_step_fields(step)], direction=direction)
         return tuple(sorted(found["heads"]))
+
+    def alembic_arguments(self, arguments: Sequence[str]) -> AlembicCall:
+        """Return how the project's own Alembic understands a command line. Raises `usage`."""
+        found = self._call("arguments", argv=list(arguments))
+        return AlembicCall(
+            command=found["command"], options=found["options"], help_text=found["text"]
+        )
+
+    def alembic(self, arguments: Sequence[str]) -> Iterator[str]:
+        """Run a command of Alembic's that only looks; yield the lines that it prints.
+
+        Raises `alembic-failed` with Alembic's own words. It may take as long as it likes.
+        """
+        for message in self.agent.request(
+            "command", deadline=None, **self.access.common, argv=list(arguments)
+        ):
+            if message.event == "output":
+                yield str(message.fields["text"])
 
     def go(self) -> None:
         """Let the agent begin what it announced."""
