@@ -175,6 +175,26 @@ def test_an_asynchronous_env_py_that_writes_is_stopped_too(
     assert database.tables() == ["something"]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("there", [True, False])
+def test_a_lock_and_a_journal_mode_are_no_writes(
+    project: Project, database: Database, python: Path, there: bool
+) -> None:
+    """`BEGIN IMMEDIATE` and WAL do no harm, though SQLite refuses them to whoever only reads."""
+    if there:
+        database.execute("CREATE TABLE something (id INTEGER)")
+    project.linear(1).env("sqlite_settings")
+    with Driver(project, database, python=python) as driver:
+        assert driver.ask("probe")["heads"] == []
+        if there:
+            assert database.rows("PRAGMA journal_mode") == [("delete",)], "nothing was changed"
+        else:
+            assert not database.path.exists()
+        driver.run(["r001"])
+        assert driver.ask("probe")["heads"] == ["r001"]
+    assert database.rows("PRAGMA journal_mode") == [("wal",)]
+
+
 def test_an_env_py_that_writes_may_be_let(project: Project, database: Database) -> None:
     """`read_only_probe: false` is for env.py files that create their schema."""
     database.execute("CREATE TABLE something (id INTEGER)")
@@ -186,9 +206,13 @@ def test_an_env_py_that_writes_may_be_let(project: Project, database: Database) 
 
 
 @pytest.mark.parametrize("database", ["postgresql", "mariadb", "sqlite"], indirect=True)
-def test_a_pool_of_env_py_is_not_read_only_for_ever(project: Project, database: Database) -> None:
-    """A connection opened while we looked is replaced before a run that works."""
-    database.execute("CREATE TABLE something (id INTEGER)")
+@pytest.mark.parametrize("there", [True, False])
+def test_a_pool_of_env_py_is_not_read_only_for_ever(
+    project: Project, database: Database, there: bool
+) -> None:
+    """A connection opened while we looked is replaced before the next look, and before a run."""
+    if there:
+        database.execute("CREATE TABLE something (id INTEGER)")
     project.linear(1)
     project.file(
         "kept.py",
@@ -201,6 +225,8 @@ def test_a_pool_of_env_py_is_not_read_only_for_ever(project: Project, database: 
     project.env("default", first="from kept import engine", engine="engine")
     fields: dict[str, Any] = {"environ": {"DATABASE_URL": database.url}}
     with Driver(project, database, **fields) as driver:
+        driver.ask("probe")
+        driver.ask("lock", key="abc")  # makes a SQLite file that was not there
         driver.ask("probe")
         driver.run(["r001"])
         assert driver.ask("probe")["heads"] == ["r001"]

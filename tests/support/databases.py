@@ -66,7 +66,8 @@ class Database:
         """Return the names of a table's columns in their order."""
         with contextlib.closing(self.connect()) as connection:
             cursor = connection.cursor()
-            cursor.execute(f"SELECT * FROM {table} WHERE 1 = 0")
+            quote = "`" if self.dialect == "mysql" else '"'
+            cursor.execute(f"SELECT * FROM {quote}{table}{quote} WHERE 1 = 0")
             return [column[0] for column in cursor.description]
 
     def heads(self, *, version_table: str = "alembic_version") -> list[str]:

@@ -221,6 +221,22 @@ TRANSACTIONS = {
         connect="""\
 with connectable.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:"""
     ),
+    # SQLite only, as Prefect and dstack have it: WAL at each connection, the file's lock from the
+    # beginning.
+    "sqlite_settings": Shape(
+        first="""
+            from sqlalchemy import event
+            from sqlalchemy.engine import Engine
+
+            @event.listens_for(Engine, "connect")
+            def set_up(connection, record):
+                cursor = connection.cursor()
+                cursor.execute("PRAGMA journal_mode=WAL;")
+                cursor.execute("PRAGMA synchronous=NORMAL;")
+                cursor.close()
+        """,
+        migrate='context.execute("BEGIN IMMEDIATE")\n' + MIGRATE,
+    ),
     "no_transaction": Shape(migrate="context.run_migrations()"),
     "version_table": Shape(configure='version_table="schema_version"'),
     # The schema has to exist; not for SQLite.

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -43,15 +43,14 @@ class Result:
         return value
 
 
-@dataclass
-class Workspace:
-    """A spec and a project in one folder."""
+@dataclass(kw_only=True)
+class SpecFolder:
+    """A folder with a spec in it, in which the program is called."""
 
     folder: Path
-    project: Project
     environ: dict[str, str] = field(default_factory=dict)
 
-    def spec(self, **keys: Any) -> Workspace:
+    def spec(self, **keys: Any) -> Self:
         """Write migrations.yaml; keys are added to, or replace, `version` and `project`.
 
         A key of None is left out.
@@ -61,7 +60,7 @@ class Workspace:
         (self.folder / "migrations.yaml").write_text(yaml.safe_dump(value, sort_keys=False))
         return self
 
-    def environment(self, name: str, database: Database | None = None, **keys: Any) -> Workspace:
+    def environment(self, name: str, database: Database | None = None, **keys: Any) -> Self:
         """Write an environment whose URL comes from the variable `NAME_URL`, as users keep it."""
         variable = f"{name.upper().replace('-', '_')}_URL"
         if database is not None:
@@ -136,6 +135,13 @@ class Workspace:
     def written(self) -> dict[Path, bytes]:
         """Return every file of the folder that the program may have written, with its bytes."""
         return {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+
+
+@dataclass(kw_only=True)
+class Workspace(SpecFolder):
+    """A spec and a project in one folder."""
+
+    project: Project
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:

@@ -573,6 +573,31 @@ def fetch(connection: Any, *statements: str, commit: bool = False) -> Rows:
 # --- Keeping env.py from writing while it is only looked at ---------------------------------------
 
 
+EAGER_BEGIN = re.compile(r"\A\s*begin\s+(immediate|exclusive)\b", re.IGNORECASE)
+JOURNAL_MODE = re.compile(r"\A\s*pragma\s+journal_mode\s*[=(][^;]*", re.IGNORECASE)
+
+
+@functools.lru_cache(maxsize=1)
+def looking_connection() -> Any:
+    """Return a class of SQLite connections that do without what only whoever writes needs.
+
+    A lock from the transaction's beginning and the switch to WAL, which many applications ask for
+    as soon as they connect: SQLite refuses both, as writes, where only reading is allowed.
+    """
+    sqlite3 = importlib.import_module("sqlite3")
+
+    class LookingCursor(sqlite3.Cursor):  # type: ignore[misc, name-defined]
+        def execute(self, sql: str, *parameters: Any) -> Any:
+            sql = JOURNAL_MODE.sub("PRAGMA journal_mode", EAGER_BEGIN.sub("BEGIN", sql))
+            return super().execute(sql, *parameters)
+
+    class LookingConnection(sqlite3.Connection):  # type: ignore[misc, name-defined]
+        def cursor(self, factory: Any = LookingCursor) -> Any:
+            return super().cursor(factory)
+
+    return LookingConnection
+
+
 class Looking:
     """Makes the connections of env.py read-only while `active`, whatever engine they come from.
 
@@ -584,6 +609,7 @@ class Looking:
 
     def __init__(self) -> None:
         self.active = False
+        self.turn = 0
         self.statements: Sequence[str] = ()
         self.replaced: list[str] = []
         self.refused: str | None = None
@@ -605,6 +631,7 @@ class Looking:
         self.statements = kit["read_only"]
         self.replaced = []
         self.refused = None
+        self.turn += 1
         self.active = wanted
         try:
             yield
@@ -621,6 +648,8 @@ class Looking:
         if given.startswith("file:"):
             path = urllib.parse.unquote(urllib.parse.urlsplit(given).path)
         path = os.path.abspath(path)
+        if dialect.driver in {"pysqlite", "aiosqlite"}:
+            named.setdefault("factory", looking_connection())
         if os.path.exists(path):
             given, named["uri"] = looking_uri(path), True
         else:
@@ -632,11 +661,14 @@ class Looking:
             named["database"] = given
 
     def _checked_out(self, _connection: Any, record: Any, _proxy: Any) -> None:
-        if self.active:
-            record.info[self.MARK] = True
-        elif record.info.get(self.MARK):
-            # Opened while we looked, kept in a pool of env.py's: have it replaced by a new one.
+        if record.info.get(self.MARK, self.turn) != self.turn or (
+            self.MARK in record.info and not self.active
+        ):
+            # Kept in a pool of env.py's since an earlier look, when it may have been read-only, or
+            # memory in place of a file that exists by now: have it replaced by a new one.
             raise importlib.import_module("sqlalchemy.exc").DisconnectionError
+        if self.active:
+            record.info[self.MARK] = self.turn
 
     def _began(self, connection: Any) -> None:
         if self.active:
@@ -1394,6 +1426,8 @@ def describe(url: Any, identity: Rows) -> str:
     host = f"{url.host or ''}{':' + str(url.port) if url.port else ''}"
     place = f"{url.get_backend_name()}://{host}/{url.database or ''}"
     known = ", ".join(str(value) for row in identity for value in row if value is not None)
+    if url.get_backend_name() == "sqlite" and not known:
+        known = "in memory"
     return f"`{place}`" + (f" ({known})" if known and known not in place else "")
 
 
