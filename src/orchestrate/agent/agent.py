@@ -15,7 +15,8 @@ and `_load_revisions` of the script directory, `_orig_branch_labels` and `_resol
 a revision.
 """
 # ruff: noqa: BLE001  (whatever the project's code raises has to be told, not to end the agent)
-# ruff: noqa: PTH100, PTH109, PTH110, PTH116, PTH118, PTH120, PTH123  (paths come and go as text)
+# ruff: noqa: PTH100, PTH109, PTH110, PTH112, PTH116, PTH118, PTH120, PTH123, PTH202, PTH208
+# (paths come and go as text)
 # ruff: noqa: SLF001  (the private names above, and what drivers do not tell otherwise)
 
 from __future__ import annotations
@@ -26,13 +27,16 @@ import functools
 import gc
 import hashlib
 import importlib
+import importlib.util
 import io
 import json
 import os
 import queue
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -56,6 +60,10 @@ SNAPSHOT_SECONDS = 10.0
 TEXT_LIMIT = 500
 SHORTEST_SECRET = 3
 TEXTS_KEPT = 200
+PROGRAM_SECONDS = 5
+SOURCE_LIMIT = 200_000
+NAMES_TOLD = 300
+USUAL_FOLDERS = ("src", "app", "backend", "server", "api", "lib")
 
 Json = Dict[str, Any]
 Rows = List[List[Any]]
@@ -1469,6 +1477,7 @@ class Probe(EnvRun):
                 sessions = result["session"] = job.side.rows(kit["session"])
         elif kit.get("server_version"):
             result["server_version"] = memory_rows(kit["server_version"])
+        before = names_in(job.project.directory)
         with job.looking.at(kit, wanted=job.project.fields.get("read_only_probe", True)):
             job.watch.enter("running env.py")
             self.execute()
@@ -1494,6 +1503,8 @@ class Probe(EnvRun):
             script_location=script.dir,
             version_locations=[str(one) for one in script._version_locations],
             graph_digest=job.files.digest(script),
+            made_files=sorted(names_in(job.project.directory) - before),
+            unmade_databases=[one for one in job.looking.replaced if one != missing],
         )
         self._compare_views(result)
         return result
@@ -1517,6 +1528,14 @@ class Probe(EnvRun):
                 f" `{self.version_table}`, our own connection to the same database finds"
                 f" {', '.join(result['heads']) or 'none'}",
             )
+
+
+def names_in(folder: str) -> set[str]:
+    """Return what lies in a folder, but for what Python itself puts there."""
+    try:
+        return set(os.listdir(folder)) - {"__pycache__"}
+    except OSError:
+        return set()
 
 
 def memory_rows(sql: str) -> Rows:
@@ -2403,6 +2422,174 @@ def leaves_transaction(tree: ast.Module) -> bool:
     return False
 
 
+# --- What can be known without running env.py -----------------------------------------------------
+
+
+def survey(job: Job) -> Json:
+    """Look at the project's files and this Python; neither env.py nor a revision is run.
+
+    What is wrong with the project is a field of the answer: whoever asks wants the rest as well.
+    """
+    project = job.project
+    result: Json = {
+        "directory": project.directory,
+        "trouble": None,
+        "sections": {},
+        "script_location": None,
+        "env": None,
+        "version_locations": [],
+        "strays": {},
+        "folders": {},
+    }
+    result["drivers"] = {name: has_module(name) for name in job.request.get("modules") or []}
+    result["programs"] = {name: program_version(name) for name in job.request.get("programs") or []}
+    result["storage"] = storage_of(project.url)
+    try:
+        config = project.config()
+        result["sections"] = {
+            name: sorted(set(config.file_config.options(name)) - {"here"})
+            for name in config.file_config.sections()
+            if config.file_config.has_option(name, "sqlalchemy.url")
+            or config.file_config.has_option(name, "script_location")
+        }
+        script = importlib.import_module("alembic.script").ScriptDirectory.from_config(config)
+        result["script_location"] = os.path.abspath(script.dir)
+        locations = [os.path.abspath(str(one)) for one in script._version_locations]
+        result["version_locations"] = locations
+        result["strays"] = stray_revisions(script, locations)
+        result["env"] = read_text(os.path.join(script.dir, "env.py"))
+    except Refusal as refusal:
+        result["trouble"] = refusal.message
+    except Exception as error:
+        result["trouble"] = first_line(error)
+    result["folders"] = folders_near(project.directory, result["script_location"])
+    return result
+
+
+def has_module(name: str) -> bool:
+    """Tell whether a module could be imported, without importing it."""
+    first, _, rest = name.partition(".")
+    try:
+        found = importlib.util.find_spec(first)
+    except Exception:
+        return False
+    if found is None or not rest:
+        return found is not None
+    return any(
+        os.path.exists(os.path.join(folder, rest))
+        or os.path.exists(os.path.join(folder, rest + ".py"))
+        for folder in found.submodule_search_locations or ()
+    )
+
+
+def program_version(name: str) -> str | None:
+    """Return the first line that a program on PATH prints about its version."""
+    path = shutil.which(name)
+    if path is None:
+        return None
+    try:
+        done = subprocess.run(
+            [path, "--version"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=PROGRAM_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    return lines[0].strip() if lines else ""
+
+
+def storage_of(url: Any) -> Json | None:
+    """Return what this user may do with an SQLite URL's file and its folder."""
+    path = sqlite_path(url)
+    if path is None:
+        return None
+    folder = os.path.dirname(path)
+    return {
+        "path": path,
+        "exists": os.path.exists(path),
+        "writable": os.access(path, os.W_OK),
+        "folder": folder,
+        "folder_exists": os.path.isdir(folder),
+        "folder_writable": os.access(folder, os.W_OK | os.X_OK),
+    }
+
+
+def stray_revisions(script: Any, locations: Sequence[str]) -> dict[str, int]:
+    """Return folders with files that look like revisions and are in no version location."""
+    found: dict[str, int] = {}
+    recursive = getattr(script, "recursive_version_locations", False)
+    roots = tuple(one + os.sep for one in locations) if recursive else ()
+    for place, folders, names in os.walk(os.path.abspath(script.dir)):
+        folders[:] = [one for one in folders if one != "__pycache__"]
+        if place in locations or (roots and place.startswith(roots)):
+            continue
+        for name in names:
+            text = (read_text(os.path.join(place, name)) or {}).get("text") or ""
+            if name.endswith(".py") and re.search(r"^down_revision\b", text, re.MULTILINE):
+                found[place] = found.get(place, 0) + 1
+    return found
+
+
+def read_text(path: str) -> Json | None:
+    """Return a source file and where it is; None for none, or one too long to be settings."""
+    try:
+        if os.path.getsize(path) > SOURCE_LIMIT:
+            return None
+        with open(path, "rb") as file:
+            return {"path": path, "text": file.read().decode("utf-8", "replace")}
+    except OSError:
+        return None
+
+
+def folders_near(directory: str, scripts: str | None) -> dict[str, list[str]]:
+    """Return what can be imported from folders that projects have on `sys.path`."""
+    above = os.path.dirname(directory)
+    folders = [directory, above, os.path.dirname(scripts) if scripts else directory]
+    folders += [os.path.join(one, name) for one in (directory, above) for name in USUAL_FOLDERS]
+    found: dict[str, list[str]] = {}
+    for folder in dict.fromkeys(folders):
+        names = [
+            name[:-3] if name.endswith(".py") else name
+            for name in sorted(names_in(folder))[:NAMES_TOLD]
+            if name.endswith(".py") or is_package(os.path.join(folder, name))
+        ]
+        if names:
+            found[folder] = names
+    return found
+
+
+def is_package(folder: str) -> bool:
+    """Tell whether a folder is a regular package."""
+    return os.path.exists(os.path.join(folder, "__init__.py"))
+
+
+def find_sources(job: Job) -> Json:
+    """Return the text of modules by their dotted names, found as files: nothing is imported.
+
+    Importing a package to find what is in it would run it (`importlib.util.find_spec` does).
+    """
+    roots = [job.project.directory, *job.request.get("folders", [])]
+    with contextlib.suppress(Refusal, Exception):
+        config = job.project.config()
+        script = importlib.import_module("alembic.script").ScriptDirectory.from_config(config)
+        roots += [os.path.dirname(script.dir), script.dir]  # `sys.path` has `prepend_sys_path` now
+    found: Json = {}
+    for name in job.request["modules"]:
+        parts = os.path.join(*name.split("."))
+        for root in [*sys.path, *roots]:
+            path = os.path.join(root, parts)
+            package = os.path.join(path, "__init__.py")
+            source = read_text(path + ".py") or read_text(package)
+            if source is not None:
+                found[name] = {**source, "package": source["path"] == package}
+                break
+    return {"found": found}
+
+
 # --- The agent ------------------------------------------------------------------------------------
 
 
@@ -2430,6 +2617,8 @@ class Agent:
         self._handlers: dict[str, Callable[[Job], Json]] = {
             "probe": lambda job: Probe(job).probe(),
             "graph": read_graph,
+            "survey": survey,
+            "sources": find_sources,
             "query": self._query,
             "snapshot": lambda job: {"rows": job.snapshot()},
             "lock": self._lock,

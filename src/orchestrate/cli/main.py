@@ -26,6 +26,7 @@ from orchestrate.errors import ExitStatus, OrchestrateError
 COMMANDS: Final = {
     "validate": ("orchestrate.cli.spec", "validate", "Check the spec and reach nothing"),
     "schema": ("orchestrate.cli.spec", "schema", "Print the JSON Schema of the spec"),
+    "doctor": ("orchestrate.cli.doctor", "doctor", "Check everything around an environment"),
     "status": ("orchestrate.cli.status", "status", "Show where every environment stands"),
     "plan": ("orchestrate.cli.plan", "plan", "Show what would be done, and why"),
     "apply": ("orchestrate.cli.apply", "apply", "Plan and carry out, or carry out a saved plan"),
@@ -39,7 +40,7 @@ COMMANDS: Final = {
 }
 
 
-_LOOKING: Final = {"status", "plan", "apply", "resume", "alembic", "trust"}
+_LOOKING: Final = {"doctor", "status", "plan", "apply", "resume", "alembic", "trust"}
 """Commands that look at a target first of all."""
 
 

@@ -53,7 +53,7 @@ class Workbench:
         from orchestrate.stores.state import open_state  # noqa: PLC0415  (see the module)
 
         url = resolve_state_url(self.spec)
-        self._learn(url)
+        self.learn(url)
         store = open_state(url.secret, safe_url=url.safe)
         self.invocation.close_later(store.close)
         return store
@@ -83,18 +83,23 @@ class Workbench:
     def access(self, environment: Environment) -> Access:
         """Return how the environment's database is reached. Raises `url-unavailable`."""
         url = resolve_url(self.spec, environment)
-        self._learn(url)
-        project = self.spec.project_of(environment)
-        message = injection(self.spec, environment, url, target_name=environment.name)
+        self.learn(url)
+        return self.access_to(url, self.spec, environment)
+
+    def access_to(self, url: DatabaseUrl, spec: LoadedSpec, environment: Environment) -> Access:
+        """Return how a URL's database is reached by what a spec says, this one or another."""
+        project = spec.project_of(environment)
+        message = injection(spec, environment, url, target_name=environment.name)
         return Access(
             environment=environment.name,
             target=environment.name,
             dialect=dialect_for(url.backend),
-            command=tuple(runner_command(self.spec, environment)),
-            folder=str(self.spec.folder),
+            command=tuple(runner_command(spec, environment)),
+            folder=str(spec.folder),
             project=message,
             url=url.secret,
-            shareable=shareable(self.spec, environment),
+            url_driver=url.driver,
+            shareable=shareable(spec, environment),
             lock_timeout=environment.lock_timeout,
             statement_timeout=environment.statement_timeout,
             agent_timeout=project.agent_timeout,
@@ -149,7 +154,8 @@ class Workbench:
         """Do the same in a thread, while this one waits for an agent."""
         threading.Thread(target=self.load_libraries, daemon=True, name="libraries").start()
 
-    def _learn(self, url: DatabaseUrl) -> None:
+    def learn(self, url: DatabaseUrl) -> None:
+        """Have the secrets of a URL hidden in all output from now on."""
         self.redactor.add_url(url.secret)
         for secret in url.secrets:
             self.redactor.add(secret)

@@ -8,7 +8,8 @@ from typing import Final
 
 from orchestrate.dialects.canonical import make_snapshot, text
 from orchestrate.dialects.hints import NETWORK, Hints, first_match, hint
-from orchestrate.dialects.interface import Kit, Row
+from orchestrate.dialects.interface import Kit, Rights, Row
+from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 
 _HINTS: Final[Hints] = (
@@ -38,6 +39,9 @@ class Generic:
     title: str
     transactional_ddl = False
     cannot: tuple[str, ...] = _CANNOT
+    drivers: tuple[Driver, ...] = ()
+    programs: tuple[Program, ...] = ()
+    rights: Rights | None = None
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from orchestrate.domain.diagnosis import Check, Rows, Storage
+from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 
 Row = Sequence[object]
@@ -62,6 +64,27 @@ class Kit:
     """Rows of (schema, name): enum types that exist, to seed Alembic's memory of created ones."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionTable:
+    """Where the version table is or would be; `schema` is null where the server has none."""
+
+    schema: str | None
+    name: str
+    exists: bool
+
+
+class Rights(Protocol):
+    """What the credential of a target may do."""
+
+    queries: Mapping[str, str]
+    """Named, read-only; must not need rights beyond connecting."""
+
+    def checks(
+        self, rows: Rows, *, version_table: VersionTable, storage: Storage | None
+    ) -> tuple[Check, ...]:
+        """Return what the rows say, as checks named `rights`; `storage` is an SQLite file's."""
+
+
 class Dialect(Protocol):
     """What a dialect answers."""
 
@@ -73,6 +96,13 @@ class Dialect(Protocol):
     """Whether a failed or killed revision leaves nothing behind."""
     cannot: tuple[str, ...]
     """What we cannot do here, in words for people; empty for the dialects with a module."""
+
+    drivers: tuple[Driver, ...]
+    """Drivers that SQLAlchemy has for it, the usual ones first."""
+    programs: tuple[Program, ...]
+    """Programs that copy a database and put it back."""
+    rights: Rights | None
+    """None where we do not know how to ask."""
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs; timeouts in seconds, None for the server's own."""

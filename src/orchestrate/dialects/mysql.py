@@ -17,7 +17,9 @@ from typing import Final
 from orchestrate.dialects import mysql_schema
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.hints import NETWORK, Hints, first_match, hint
-from orchestrate.dialects.interface import Kit, Row
+from orchestrate.dialects.interface import Kit, Rights, Row
+from orchestrate.dialects.mysql_rights import MySQLRights
+from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 
 _IDENTITY: Final = """\
@@ -179,6 +181,21 @@ class MySQL:
     title = "MariaDB or MySQL"
     transactional_ddl = False
     cannot: tuple[str, ...] = ()
+    drivers: tuple[Driver, ...] = (
+        Driver(name="pymysql", module="pymysql"),
+        Driver(name="mysqldb", module="MySQLdb"),
+        Driver(name="aiomysql", module="aiomysql", for_asyncio=True, for_plain_calls=False),
+        Driver(name="asyncmy", module="asyncmy", for_asyncio=True, for_plain_calls=False),
+        Driver(name="mysqlconnector", module="mysql.connector"),
+        Driver(name="mariadbconnector", module="mariadb"),
+    )
+    # Of `mysqldump  Ver 10.19 Distrib 10.11.19-MariaDB`, `mariadb-dump from 11.4.2-MariaDB, …` and
+    # `mysqldump  Ver 8.0.36 for Linux`, the number that is comparable with the server's.
+    programs: tuple[Program, ...] = tuple(
+        Program(names=names, version=r"(?:Distrib|from|Ver(?!.*Distrib)) ([\d.]+)", parts=2)
+        for names in (("mariadb-dump", "mysqldump"), ("mariadb", "mysql"))
+    )
+    rights: Rights | None = MySQLRights()
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs."""

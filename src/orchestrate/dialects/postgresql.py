@@ -9,7 +9,9 @@ from typing import Final
 from orchestrate.dialects import postgresql_schema
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.hints import NETWORK, Hints, first_match, hint
-from orchestrate.dialects.interface import Kit, Row
+from orchestrate.dialects.interface import Kit, Rights, Row
+from orchestrate.dialects.postgresql_rights import PostgreSQLRights
+from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 
 _IDENTITY: Final = """\
@@ -144,6 +146,18 @@ class PostgreSQL:
     title = "PostgreSQL"
     transactional_ddl = True
     cannot: tuple[str, ...] = ()
+    drivers: tuple[Driver, ...] = (
+        Driver(name="psycopg", module="psycopg", for_asyncio=True),
+        Driver(name="psycopg2", module="psycopg2"),
+        Driver(name="asyncpg", module="asyncpg", for_asyncio=True, for_plain_calls=False),
+        Driver(name="pg8000", module="pg8000"),
+    )
+    # `pg_dump` refuses a server whose first number is higher than its own.
+    programs: tuple[Program, ...] = tuple(
+        Program(names=(name,), version=r"\(PostgreSQL\) ([\d.]+)", parts=1)
+        for name in ("pg_dump", "pg_restore", "psql")
+    )
+    rights: Rights | None = PostgreSQLRights()
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs.

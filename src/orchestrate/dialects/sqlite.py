@@ -9,7 +9,9 @@ from typing import Final
 from orchestrate.dialects import sqlite_schema
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.hints import Hints, first_match, hint
-from orchestrate.dialects.interface import Kit, Row
+from orchestrate.dialects.interface import Kit, Rights, Row
+from orchestrate.dialects.sqlite_rights import SQLiteRights
+from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 
 _LOCKED: Final = re.compile(r"database( table| schema)? is locked", re.IGNORECASE)
@@ -47,6 +49,12 @@ class SQLite:
     title = "SQLite"
     transactional_ddl = False
     cannot: tuple[str, ...] = ()
+    drivers: tuple[Driver, ...] = (
+        Driver(name="pysqlite", module="sqlite3"),
+        Driver(name="aiosqlite", module="aiosqlite", for_asyncio=True, for_plain_calls=False),
+    )
+    programs: tuple[Program, ...] = ()
+    rights: Rights | None = SQLiteRights()
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs; SQLite has no statement timeout."""

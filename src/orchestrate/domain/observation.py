@@ -50,6 +50,15 @@ class Observation:
     pooled: bool = False
     """The server session changes between transactions (a pooler): session locks mean nothing."""
 
+    driver: str = ""
+    """SQLAlchemy's name of the driver that env.py connected with."""
+    version_locations: tuple[str, ...] = ()
+    """Folders of revisions as env.py left them; absolute, at the far end."""
+    made_files: tuple[str, ...] = ()
+    """What appeared in the project's directory while env.py ran."""
+    unmade_databases: tuple[str, ...] = ()
+    """SQLite files beside the target that env.py would have made, had it not been kept from it."""
+
     @property
     def target_key(self) -> str:
         """Return what a lease is taken on: the database and the version table in it."""

@@ -18,6 +18,7 @@ from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.spare_agent import SpareAgent
 from orchestrate.dialects.interface import Dialect
 from orchestrate.domain.alembic_call import AlembicCall
+from orchestrate.domain.diagnosis import Interpreter, Rows, Source, Storage, Survey
 from orchestrate.domain.observation import Habits, Observation
 from orchestrate.domain.plan import Direction, Mode, Step
 from orchestrate.domain.revisions import Graph, Revision
@@ -37,6 +38,8 @@ class Access:
     project: Mapping[str, Any]
     """The `project` object of the agent's protocol; its values may be secret: never printed."""
     url: Secret
+    url_driver: str | None
+    """The driver that the URL names."""
     shareable: bool
     """Whether an agent that has served another target may serve this one (P4)."""
     lock_timeout: float | None
@@ -112,8 +115,53 @@ class Session:
             ),
             graph_digest=found["graph_digest"],
             pooled=found["pooled"],
+            driver=found["driver"],
+            version_locations=tuple(found["version_locations"]),
+            made_files=tuple(found["made_files"]),
+            unmade_databases=tuple(found["unmade_databases"]),
         )
         return self.observation
+
+    def interpreter(self) -> Interpreter:
+        """Ask which Python answers."""
+        found = self.agent.hello(deadline=self.access.agent_timeout)
+        return Interpreter(**{name: str(found[name]) for name in Interpreter.__slots__})
+
+    def survey(self) -> Survey:
+        """Look at the project's files and its Python, without running any of it."""
+        dialect = self.access.dialect
+        found = self._call(
+            "survey",
+            modules=[driver.module for driver in dialect.drivers],
+            programs=[name for program in dialect.programs for name in program.names],
+        )
+        env, storage = found["env"], found["storage"]
+        return Survey(
+            directory=found["directory"],
+            trouble=found["trouble"],
+            sections={name: tuple(keys) for name, keys in found["sections"].items()},
+            script_location=found["script_location"],
+            version_locations=tuple(found["version_locations"]),
+            env=Source(path=env["path"], text=env["text"]) if env else None,
+            strays=found["strays"],
+            folders={name: tuple(names) for name, names in found["folders"].items()},
+            drivers=tuple(one for one in dialect.drivers if found["drivers"].get(one.module)),
+            programs=found["programs"],
+            storage=Storage(**storage) if storage else None,
+        )
+
+    def sources(self, modules: Sequence[str], *, folders: Sequence[str]) -> Mapping[str, Source]:
+        """Read the text of the project's modules, looked for on `sys.path` and in more folders.
+
+        None is imported; unknown ones are left out.
+        """
+        found = self._call("sources", modules=list(modules), folders=list(folders))["found"]
+        return {name: Source(**one) for name, one in found.items()}
+
+    def query(self, statements: Mapping[str, str]) -> Rows:
+        """Ask the server, in a transaction that only reads and is rolled back."""
+        rows: Rows = self._call("query", statements=dict(statements))["rows"]
+        return rows
 
     def graph(self) -> Graph:
         """Read the project's revisions as env.py arranged them for this target."""

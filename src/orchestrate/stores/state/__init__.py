@@ -10,6 +10,7 @@ an event means is `planning`'s business. `docs/state-store.md` describes the tab
 from __future__ import annotations
 
 from orchestrate.stores.state.chain import ChainReport
+from orchestrate.stores.state.examination import examine_state
 from orchestrate.stores.state.store import StateStore, open_state
 
-__all__ = ["ChainReport", "StateStore", "open_state"]
+__all__ = ["ChainReport", "StateStore", "examine_state", "open_state"]

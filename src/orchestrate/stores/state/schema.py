@@ -32,6 +32,18 @@ def ensure_schema(database: Database) -> None:
         _upgrade(database)
 
 
+def schema_version(database: Database) -> str | None:
+    """Return the version of the store's schema, None for an empty database; only reads.
+
+    Raises `state-unavailable` for a store of a newer version, and a file of someone else's.
+    """
+    version = _quick_version(database)
+    _is_current(database, version)
+    if version is None and database.backend.file:
+        _refuse_strange_file(database)
+    return version
+
+
 def _quick_version(database: Database) -> str | None:
     """Return the version, or None if it cannot be read, for whatever reason."""
     with database.read() as connection:
