@@ -86,7 +86,8 @@ class OrchestrateError(Exception):
 
     `message` says what happened and where (no full stop after a single sentence), `hint` what to
     type next, `where` a file with line or an environment. `details` holds extra facts for JSON.
-    None of them may hold a secret.
+    `trouble` names the page that explains it, where that is more special than the code's own. None
+    of them may hold a secret.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class OrchestrateError(Exception):
         *,
         hint: str | None = None,
         where: str | None = None,
+        trouble: str | None = None,
         details: Mapping[str, object] | None = None,
         findings: Sequence[object] = (),
     ) -> None:
@@ -107,6 +109,7 @@ class OrchestrateError(Exception):
         self.message = message
         self.hint = hint
         self.where = where
+        self.trouble = trouble
         self.details: Mapping[str, object] = details or {}
         self.findings = tuple(findings)
 

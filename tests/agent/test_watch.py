@@ -13,6 +13,7 @@ import pytest
 
 from orchestrate.adapters.agent_process import Message
 from tests.agent.driving import Driver, failure
+from tests.dialects.reading import trouble
 from tests.support.databases import Database, NewDatabase
 from tests.support.projects import Project
 
@@ -90,7 +91,7 @@ def test_who_blocks_a_statement_is_told_while_it_waits(
         error = failure(lambda: driver.run(["r002"], on_message=heard.append))
         cursor.execute("ROLLBACK")
         details: dict[str, Any] = dict(error.details)
-        assert driver.dialect.is_lock_timeout(details["sqlstate"], error.message)
+        assert trouble(driver.dialect, error.message, details["sqlstate"]) == "lock-timeout"
     assert error.code == "step-failed"
     slow = [one.fields for one in heard if one.event == "statement"]
     assert slow[0]["text"].startswith("ALTER TABLE t1 ADD COLUMN")
@@ -122,7 +123,7 @@ def test_a_process_that_holds_a_sqlite_file_is_named(
             error = failure(lambda: driver.run([], steps=steps, on_message=hold))
             other.execute("ROLLBACK")
     assert error.code == "step-failed"
-    assert driver.dialect.is_lock_timeout(None, error.message)
+    assert trouble(driver.dialect, error.message) == "lock-timeout"
     assert str(os.getpid()) in str(error.details["blockers"])
     assert any(one.event == "waiting" for one in heard)
 

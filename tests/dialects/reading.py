@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrate.dialects.interface import Kit
+from orchestrate.dialects.interface import Dialect, Kit
 from orchestrate.dialects.registry import dialect_for
 from orchestrate.domain.snapshot import Difference, Snapshot
+from orchestrate.domain.troubles import Failure
 from tests.support.databases import Database
 
 LOCK_TIMEOUT = 1.0
@@ -50,3 +51,10 @@ class Change:
 def named(differences: Sequence[Difference]) -> list[str]:
     """Return differences the way `Change.named` has them."""
     return sorted(f"{one.change} {one.object} {one.name}" for one in differences)
+
+
+def trouble(dialect: Dialect, error: BaseException | str, state: str | None = None) -> str | None:
+    """Return the trouble that an error is known as, by its words and, if it has one, its state."""
+    state = state or getattr(error, "sqlstate", None)
+    found = dialect.recognise(Failure(message=str(error), sqlstate=state))
+    return found.trouble if found else None

@@ -16,7 +16,7 @@ import pytest
 
 from orchestrate.dialects.interface import Kit
 from orchestrate.dialects.registry import DIALECTS, dialect_for
-from tests.dialects.reading import kit_of, read, rows
+from tests.dialects.reading import kit_of, read, rows, trouble
 from tests.support.databases import Database, NewDatabase
 
 SERVERS = pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
@@ -146,7 +146,7 @@ def test_lock_timeout_and_who_holds_the_lock(
         _watch(connect(), kit, waiting, found),
     ):
         rows(waiter, ALTER)
-    assert dialect.is_lock_timeout(getattr(caught.value, "sqlstate", None), str(caught.value))
+    assert trouble(dialect, caught.value) == "lock-timeout"
     assert [row[0] for row in found] == [holding]
     assert len(found[0]) == 6
 
@@ -212,8 +212,7 @@ def test_statement_timeouts(new_database: NewDatabase) -> None:
             with pytest.raises((psycopg.Error, pymysql.Error)) as caught:
                 rows(connection, slow)
             assert time.monotonic() - started < 3
-        state = getattr(caught.value, "sqlstate", None)
-        assert not dialect.is_lock_timeout(state, str(caught.value))
+        assert trouble(dialect, caught.value) == "statement-timeout"
 
 
 def test_timeouts_as_text() -> None:
@@ -239,7 +238,7 @@ def test_sqlite_lock_timeout_is_known(new_database: NewDatabase) -> None:
         ours.execute("BEGIN EXCLUSIVE")
         with pytest.raises(sqlite3.OperationalError) as caught:
             theirs.execute("CREATE TABLE t (a INTEGER)")
-    assert dialect_for("sqlite").is_lock_timeout(None, str(caught.value))
+    assert trouble(dialect_for("sqlite"), caught.value) == "lock-timeout"
 
 
 @pytest.mark.parametrize(
@@ -263,7 +262,7 @@ def test_lock_timeouts_by_their_words(
     backend: str, state: str | None, message: str, known: bool
 ) -> None:
     """A state decides where there is one, the driver's words elsewhere."""
-    assert dialect_for(backend).is_lock_timeout(state, message) is known
+    assert (trouble(dialect_for(backend), message, state) == "lock-timeout") is known
 
 
 def test_enum_types(new_database: NewDatabase) -> None:
@@ -289,7 +288,10 @@ def test_invalid_objects(new_database: NewDatabase) -> None:
         with pytest.raises(psycopg.errors.UniqueViolation):
             rows(connection, "CREATE UNIQUE INDEX CONCURRENTLY broken ON t (a)")
         snapshot = read(connection, "postgresql")
-    assert dialect_for("postgresql").invalid_objects(snapshot) == ("t.c", "t.broken")
+    assert dialect_for("postgresql").invalid_objects(snapshot) == {
+        "t.c": "ALTER TABLE t VALIDATE CONSTRAINT c",
+        "t.broken": "DROP INDEX CONCURRENTLY broken",
+    }
 
 
 def test_psycopg2_reads_the_same(new_database: NewDatabase) -> None:

@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy
 
 from orchestrate.dialects.registry import dialect_for
+from orchestrate.domain.troubles import Failure
 from tests.support.servers import HOST, PASSWORD, USER, Server
 
 Attempt = Callable[..., object]
@@ -37,16 +38,23 @@ POSTGRESQL: dict[str, Attempt] = {
 
 
 def hint_for(backend: str, attempt: Callable[[], object]) -> str:
-    """Return the hint for what an attempt raises; the message is the agent's: class and text."""
+    """Return trouble and hint for what an attempt raises; the message is the agent's."""
     with pytest.raises(Exception) as caught:  # noqa: PT011  # each driver has classes of its own
         attempt()
     message = f"{type(caught.value).__name__}: {caught.value}"
-    hint = dialect_for(backend).unreachable_hint(message)
-    assert hint is not None, message
-    assert PASSWORD not in hint
-    assert "\n" not in hint
-    assert not hint.endswith(".")
-    return hint
+    state = getattr(caught.value, "sqlstate", None)
+    found = known(backend, message, state)
+    assert PASSWORD not in found
+    assert "\n" not in found
+    assert not found.endswith(".")
+    return found
+
+
+def known(backend: str, message: str, state: str | None = None) -> str:
+    """Return `trouble: hint` of a message."""
+    found = dialect_for(backend).recognise(Failure(message=message, sqlstate=state))
+    assert found is not None, message
+    return f"{found.trouble}: {found.hint}"
 
 
 @pytest.fixture
@@ -86,15 +94,15 @@ def guarded(postgresql_server: Server) -> Server:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"host": "nohost.invalid"}, "does not resolve"),
-        ({"dbname": "nope"}, "no database `nope`"),
-        ({"password": "wrong"}, f"password of `{USER}`"),
-        ({"user": "nobody"}, "`nobody`"),
+        ({"host": "nohost.invalid"}, "host-unknown: "),
+        ({"dbname": "nope"}, "unknown-database: "),
+        ({"password": "wrong"}, "login-refused: "),
+        ({"user": "nobody"}, "login-refused: "),
         ({"user": "nologin", "password": "x"}, "`nologin` may not log in"),
-        ({"user": "full", "password": "x"}, "no connection left"),
+        ({"user": "full", "password": "x"}, "too-many-connections: "),
         ({"dbname": "closed"}, "closed to connections"),
         ({"dbname": "private", "user": "stranger", "password": "x"}, "may not connect"),
-        ({"sslmode": "require"}, "asks for TLS and the server has none"),
+        ({"sslmode": "require"}, "tls: The URL asks for TLS and the server has none"),
     ],
     ids=lambda value: (
         ",".join(f"{key}={value[key]}" for key in value) if isinstance(value, dict) else ""
@@ -120,9 +128,9 @@ def test_postgresql_not_there(driver: str, deaf_port: int, closed_port: int) -> 
     given: dict[str, Any] = {"host": HOST, "user": "u", "password": "p", "dbname": "d"}
     attempt = POSTGRESQL[driver]
     refused = hint_for("postgresql", lambda: attempt(**given, port=closed_port, connect_timeout=5))
-    assert "Nothing listens" in refused
+    assert "connection-refused: " in refused
     silent = hint_for("postgresql", lambda: attempt(**given, port=deaf_port, connect_timeout=2))
-    assert "No answer in time" in silent
+    assert "no-answer: " in silent
 
 
 def test_postgresql_is_something_else(mariadb_server: Server) -> None:
@@ -142,9 +150,15 @@ def test_postgresql_is_something_else(mariadb_server: Server) -> None:
     ("message", "words"),
     [
         ("FATAL:  the database system is starting up", "try again in a moment"),
-        ("FATAL:  sorry, too many clients already", "no connection left"),
-        ('no pg_hba.conf entry for host "10.0.0.1", user "a", database "b", no encryption', "TLS"),
-        ('no pg_hba.conf entry for host "10.0.0.1", user "a", database "b", SSL on', "pg_hba"),
+        ("FATAL:  sorry, too many clients already", "too-many-connections: "),
+        (
+            'no pg_hba.conf entry for host "10.0.0.1", user "a", database "b", no encryption',
+            "tls: The server wants TLS",
+        ),
+        (
+            'no pg_hba.conf entry for host "10.0.0.1", user "a", database "b", SSL on',
+            "not-let-in: ",
+        ),
         ("fe_sendauth: no password supplied", "no password"),
         ("No module named 'psycopg2'", "pip install 'psycopg2-binary'"),
         ("could not connect: No route to host", "no network path"),
@@ -152,15 +166,15 @@ def test_postgresql_is_something_else(mariadb_server: Server) -> None:
 )
 def test_postgresql_in_words(message: str, words: str) -> None:
     """States that a test server cannot be brought into, as PostgreSQL words them."""
-    assert words in (dialect_for("postgresql").unreachable_hint(message) or "")
+    assert words in known("postgresql", message)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"host": "nohost.invalid"}, "does not resolve"),
-        ({"database": "nope"}, "no database `nope`"),
-        ({"password": "wrong"}, f"refused `{USER}`"),
+        ({"host": "nohost.invalid"}, "host-unknown: "),
+        ({"database": "nope"}, "unknown-database: "),
+        ({"password": "wrong"}, f"`{USER}` may come from"),
         ({"password": ""}, "no password"),
         ({"user": "narrow", "password": "x", "database": "nope"}, "may not use the database"),
     ],
@@ -188,8 +202,11 @@ def test_mariadb(mariadb_server: Server, change: dict[str, Any], words: str) -> 
         # PyMySQL leaves a socket open when it raises one of these two.
         ("(2003, \"Can't connect … on '127.0.0.1' ([Errno 2] No such file …)\")", "no socket"),
         ('(2026, "SSL is required but the server doesn\'t support it")', "the server has none"),
-        ("(1040, 'Too many connections')", "no connection left"),
-        ("(1226, \"User 'a' has exceeded the 'max_user_connections' resource\")", "no connection"),
+        ("(1040, 'Too many connections')", "too-many-connections: "),
+        (
+            "(1226, \"User 'a' has exceeded the 'max_user_connections' resource\")",
+            "too-many-connections: ",
+        ),
         ("(3159, 'Connections using insecure transport are prohibited')", "wants TLS"),
         ("(1130, \"Host '10.0.0.1' is not allowed to connect to this server\")", "`10.0.0.1`"),
         ("(2013, 'Lost connection to MySQL server during query')", "this kind of server"),
@@ -199,14 +216,14 @@ def test_mariadb(mariadb_server: Server, change: dict[str, Any], words: str) -> 
 )
 def test_mysql_in_words(message: str, words: str) -> None:
     """States that a test server cannot be brought into, as servers and PyMySQL word them."""
-    assert words in (dialect_for("mysql").unreachable_hint(message) or "")
+    assert words in known("mysql", message)
 
 
 def test_mariadb_not_there(deaf_port: int, closed_port: int) -> None:
     """A closed port and a silent one are told apart."""
     for port, words in (
-        (closed_port, "Nothing listens"),
-        (deaf_port, "No answer in time"),
+        (closed_port, "connection-refused: "),
+        (deaf_port, "no-answer: "),
     ):
         hint = hint_for(
             "mysql",
@@ -243,4 +260,7 @@ def test_sqlalchemy_finds_no_driver() -> None:
 def test_nothing_is_guessed() -> None:
     """A message that nobody knows gets no hint."""
     for backend in ("sqlite", "postgresql", "mysql", "oracle"):
-        assert dialect_for(backend).unreachable_hint("the moon is in the wrong phase") is None
+        assert (
+            dialect_for(backend).recognise(Failure(message="the moon is in the wrong phase"))
+            is None
+        )

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import queue
+import re
 import select
 import shlex
 import signal
@@ -35,6 +36,11 @@ LINE_LIMIT: Final = 2000
 _GRACE_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 3.0
 _SHORT: Final = 1024
+_COMPLAINT: Final = re.compile(
+    r"error|cannot|can't|could not|unable|fail|denied|refused|no such|not (found|running|exist)"
+    r"|unknown|invalid|unauthorized|unreachable|timed out",
+    re.IGNORECASE,
+)
 
 _DATA: Final = frozenset(
     {"heads", "snapshot", "rows", "identity", "revisions", "expected", "found"}
@@ -396,7 +402,7 @@ class AgentProcess:
         self._threads[1].join(timeout=_GRACE_SECONDS)
         lines = [line for line in self._output if line.strip()]
         details = {"status": status, "phase": self._phase, "output": lines[-20:]}
-        said = f": {lines[-1]}" if lines else ", without a word"
+        said = f": {_cause(lines)}" if lines else ", without a word"
         if lines and lines[-1].startswith("orchestrate: "):
             message = f"`{self._name}`: {lines[-1].removeprefix('orchestrate: ')}"
         elif not self._answered:
@@ -421,6 +427,17 @@ def _not_started(command: Sequence[str], cwd: Path | str, error: OSError) -> Orc
         f"cannot start `{command[0]}`: {reason}",
         hint="`runner` says how the project's own Python is reached",
     )
+
+
+def _cause(lines: Sequence[str]) -> str:
+    """Return the line that tells why a program ended: the first complaint, not the advice after it.
+
+    A traceback ends with its cause.
+    """
+    if any(line.startswith("Traceback (most recent call last)") for line in lines):
+        return lines[-1].strip()
+    found = next((line for line in lines if _COMPLAINT.search(line)), lines[-1])
+    return found.strip()
 
 
 def _ending(status: int | None) -> str:

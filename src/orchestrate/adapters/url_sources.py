@@ -21,7 +21,7 @@ from orchestrate.domain.spec import Environment, LoadedSpec
 from orchestrate.domain.spec_sources import AnySource, TemplateSource
 from orchestrate.errors import OrchestrateError
 
-__all__ = ["DatabaseUrl", "check_sources", "resolve_state_url", "resolve_url"]
+__all__ = ["DatabaseUrl", "check_sources", "origin_of", "resolve_state_url", "resolve_url"]
 
 
 def resolve_url(
@@ -42,6 +42,15 @@ def resolve_url(
     except SourceProblemError as problem:
         text = f"environment `{environment.name}`: {problem.message}"
         raise OrchestrateError("url-unavailable", text, hint=problem.hint, where=where) from None
+
+
+def origin_of(spec: LoadedSpec, environment: Environment) -> str:
+    """Return where an environment's URL comes from: the source and its place in the spec."""
+    if environment.url is None:
+        return "nowhere"
+    where = (environment.where("url") or "").rsplit(":", 1)[0]  # without the column
+    place = where.removeprefix(f"{spec.folder}{os.sep}")
+    return source_name(environment.url) + (f" ({place})" if place else "")
 
 
 def resolve_state_url(spec: LoadedSpec, *, environ: Mapping[str, str] | None = None) -> DatabaseUrl:

@@ -124,7 +124,7 @@ def first_line(error: BaseException) -> str:
     """Return what an exception says, in one line and without statement parameters.
 
     The lines after the first are left out on purpose: SQLAlchemy puts parameters there, PostgreSQL
-    the values of the offending row.
+    the values of the offending row. MariaDB and MySQL put a value into the first.
     """
     inner = getattr(error, "orig", None)
     if isinstance(inner, BaseException):
@@ -135,7 +135,15 @@ def first_line(error: BaseException) -> str:
     kind = type(error)
     if kind.__name__ == "CommandError" and kind.__module__.startswith("alembic") and lines:
         return lines[0]
-    return f"{kind.__name__}: {lines[0]}" if lines else kind.__name__
+    return f"{kind.__name__}: {ROW_VALUE.sub(hidden, lines[0])}" if lines else kind.__name__
+
+
+ROW_VALUE = re.compile(r"(Duplicate entry |Incorrect [\w ]+ value: )'.*'( for (?:key|column) )")
+
+
+def hidden(match: re.Match[str]) -> str:
+    """Return what surrounds a value of a row, with the value left out."""
+    return f"{match[1]}'…'{match[2]}"
 
 
 def trace_of(error: BaseException) -> str:
@@ -172,6 +180,53 @@ def refused_as_read_only(error: BaseException) -> bool:
         ):
             return True
     return False
+
+
+def refused_with(kind: str, error: BaseException, message: str | None = None) -> Refusal:
+    """Return a refusal with an exception's words, trace, state and number."""
+    state, code = state_of(error)
+    refusal = Refusal(kind, message or first_line(error))
+    refusal.trace = trace_of(error)
+    refusal.details = {"sqlstate": state, "driver_code": code, **missing_module(error)}
+    return refusal
+
+
+def missing_module(error: BaseException) -> Json:
+    """Return which interpreter lacks a module, and where something of that name lies; or nothing.
+
+    Only beside the project and one folder deep: who imports `backend.models` has it nearby.
+    """
+    for one in causes(error):
+        name = getattr(one, "name", None)
+        if not isinstance(one, ModuleNotFoundError) or not isinstance(name, str):
+            continue
+        root = name.split(".")[0]
+        return {
+            "executable": sys.executable,
+            "found_in": folder_with(root),
+            "other_python": other_python(),
+        }
+    return {}
+
+
+def folder_with(root: str) -> str | None:
+    """Return the folder near the working folder that holds a module or a package."""
+    with contextlib.suppress(OSError):
+        inside = sorted(one.name for one in os.scandir(".") if one.is_dir())
+        for folder in (".", "..", "../..", *inside):
+            path = os.path.join(folder, root)
+            if os.path.exists(path + ".py") or os.path.exists(os.path.join(path, "__init__.py")):
+                return folder
+    return None
+
+
+def other_python() -> str | None:
+    """Return the Python of a virtual environment beside the project that is not this one."""
+    for folder in (".venv", "venv", "../.venv", "../venv"):
+        path = os.path.join(folder, "bin", "python")
+        if os.path.exists(path) and os.path.abspath(folder) != os.path.abspath(sys.prefix):
+            return path
+    return None
 
 
 def release_frames(error: BaseException) -> None:
@@ -425,6 +480,13 @@ class Side:
         raise Refusal(
             "unreachable", "no driver for this URL: " + "; ".join(dict.fromkeys(problems))
         )
+
+    def open_or_refuse(self) -> None:
+        """Connect, or refuse with the state and number by which the error is known."""
+        try:
+            self.open()
+        except Exception as error:
+            raise refused_with("unreachable", error) from None
 
     def _candidates(self) -> Iterator[Any]:
         """Yield the URL for each driver to try, those that need no event loop first."""
@@ -822,6 +884,10 @@ class Project:
             raise Refusal(
                 "project-unreadable", "this Alembic is too old for pyproject.toml (1.16 reads it)"
             ) from None
+        # A folder named `100%` is no interpolation: Alembic gives its name as it is.
+        here = config.file_config.defaults().get("here")
+        if here and "%" in here and "%%" not in here:
+            config.file_config.defaults()["here"] = here.replace("%", "%%")
         if not config.file_config.has_section(config.config_ini_section):
             config.file_config.add_section(config.config_ini_section)
         for key, value in (fields.get("options") or {}).items():
@@ -1282,9 +1348,8 @@ class EnvRun:
                 script.run_env()
 
     def _refusal(self, kind: str, error: BaseException, message: str | None = None) -> Refusal:
-        refusal = Refusal(kind, message or first_line(error))
-        refusal.trace = trace_of(error)
-        refusal.details = {"where": self.job.watch.where_raised(error)}
+        refusal = refused_with(kind, error, message)
+        refusal.details["where"] = self.job.watch.where_raised(error)
         return refusal
 
     def explain(self, error: BaseException) -> Refusal:
@@ -1632,10 +1697,7 @@ class Stepper(EnvRun):
         """Return what an exception means: a failed step, if one was under way."""
         if self.current is None:
             return super().explain(error)
-        refusal = self._refusal("step-failed", error)
-        state, code = state_of(error)
-        refusal.details.update(sqlstate=state, driver_code=code)
-        return refusal
+        return self._refusal("step-failed", error)
 
     def _evidence(self) -> Json:
         """Return what can be known of a step that failed, once env.py's connection is gone."""
@@ -2291,9 +2353,8 @@ def find_revision(job: Job, script: Any, identifier: str) -> Any:
 
 def unreadable(job: Job, error: BaseException) -> Refusal:
     """Return the refusal for revisions that cannot be loaded."""
-    refusal = Refusal("project-unreadable", first_line(error))
-    refusal.trace = trace_of(error)
-    refusal.details = {"where": job.watch.where_raised(error)}
+    refusal = refused_with("project-unreadable", error)
+    refusal.details["where"] = job.watch.where_raised(error)
     return refusal
 
 
@@ -2719,10 +2780,7 @@ class Agent:
         if self._side is not None:
             self._side.close()
         side = Side(url, read_only=True)
-        try:
-            side.open()
-        except Exception as error:
-            raise Refusal("unreachable", first_line(error)) from None
+        side.open_or_refuse()
         self._side = side
         return side
 
@@ -2760,10 +2818,7 @@ class Agent:
         if kind != "sql" or not job.kit.get("try_lock"):
             return {"locked": True, "note": "this kind of server has no lock that could be taken"}
         side = Side(job.project.url, read_only=False)
-        try:
-            side.open()
-        except Exception as error:
-            raise Refusal("unreachable", first_line(error)) from None
+        side.open_or_refuse()
         before = side.rows(job.kit["session"]) if job.kit.get("session") else []
         taken = side.rows(job.kit["try_lock"].replace("{key}", key))
         if not taken or taken[0][0] not in (1, True, "1"):

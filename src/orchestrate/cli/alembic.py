@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from orchestrate.cli.workbench import Workbench
     from orchestrate.domain.spec import Environment
     from orchestrate.planning.alembic_calls import Move
-    from orchestrate.run.session import Session
+    from orchestrate.run.session import Access, Session
 
 
 @click.command()
@@ -93,9 +93,38 @@ def _run(bench: Workbench, environment: Environment, typed: Sequence[str], *, ye
                 return _look(bench, session, typed)
         except OrchestrateError as error:
             session.kill()
-            raise explained(error, access) from error
+            told = explained(error, access)
+            raise _placed(bench, environment, access, told) from error
         echo.wanted = bench.invocation.verbosity > 0
         return _change(bench, environment, session, meaning, typed, yes=yes)
+
+
+def _placed(
+    bench: Workbench, environment: Environment, access: Access, error: OrchestrateError
+) -> OrchestrateError:
+    """Return an error of Alembic's about where the database stands with where that is."""
+    from orchestrate.cli.gating import looked_at, refuse_unknown  # noqa: PLC0415
+    from orchestrate.planning.staleness import words  # noqa: PLC0415
+    from orchestrate.planning.standing import judge  # noqa: PLC0415
+    from orchestrate.planning.troubles import placed  # noqa: PLC0415
+    from orchestrate.reports.tables import counted  # noqa: PLC0415
+    from orchestrate.run.observe import observe_one  # noqa: PLC0415
+
+    if error.trouble not in {"not-up-to-date", "unknown-database-revision"}:
+        return error
+    try:
+        seen = observe_one(access, bench.graphs)
+        if seen.session is not None:
+            seen.session.agent.close()
+        observation, chain = looked_at(bench, seen)
+        refuse_unknown(bench, environment, observation, chain)
+        pending = judge(observation, chain, to="heads").pending
+    except OrchestrateError as other:
+        return other if other.code == "unknown-database-revision" else error
+    if not pending:
+        return error
+    where = f"at {words(observation.heads)}, {counted(pending, 'revision')} behind "
+    return placed(error, environment.name, where + words(chain.heads))
 
 
 class _Echo:

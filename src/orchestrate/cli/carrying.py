@@ -26,7 +26,8 @@ from orchestrate.errors import ExitStatus, OrchestrateError
 from orchestrate.planning.chain import Chain
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import words
-from orchestrate.reports.doubts import outcome_hint, outcome_text
+from orchestrate.planning.troubles import page_path
+from orchestrate.reports.doubts import outcome_hint, outcome_page, outcome_text
 from orchestrate.reports.plans import plan_file_text
 from orchestrate.reports.tables import counted, duration
 from orchestrate.run.execute import Execution
@@ -242,14 +243,18 @@ def _tell(
 
 def _complain(bench: Workbench, plan: Plan, run: str, outcome: Outcome) -> None:
     """Tell why a run did not succeed; also with `-q`, as every error."""
+    if outcome.cause is not None:
+        bench.invocation.record(outcome.cause)
     if bench.invocation.format != "json":
         bench.invocation.complain(outcome_text(plan, run, outcome))
         return
+    page = outcome_page(outcome)
     error = {
         "code": outcome.code,
         "message": outcome.message,
         "hint": outcome_hint(plan, run, outcome),
         "where": outcome.where or plan.environment,
+        "docs": page_path(page) if page else None,
         "details": {
             "run": run,
             "step": outcome.step,
@@ -257,6 +262,7 @@ def _complain(bench: Workbench, plan: Plan, run: str, outcome: Outcome) -> None:
             "statements": outcome.statements,
             "blockers": outcome.blockers,
             "unusable": outcome.unusable,
+            "remedies": outcome.remedies,
         },
     }
     bench.invocation.complain(json.dumps({"error": error}, ensure_ascii=False))

@@ -6,7 +6,7 @@ Every path to a database goes through here: apply, a saved plan, resume.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -22,6 +22,8 @@ from orchestrate.planning.chain import Chain
 from orchestrate.planning.identities import IdentityVerdict, identify
 from orchestrate.planning.plan_maker import Wish, make_plan
 from orchestrate.planning.staleness import moved
+from orchestrate.planning.troubles import placed
+from orchestrate.planning.unknown_rows import unknown_rows
 from orchestrate.reports.plans import plan_text
 from orchestrate.run.journal import all_runs, durations, unfinished
 from orchestrate.run.lease_keeper import is_dead, this_person
@@ -57,7 +59,9 @@ def prepare(
     verdict = check_identity(bench, observation, others)
     project = bench.spec.project_of(environment)
     now = bench.clock.now()
-    plan = make_plan(
+    refuse_unknown(bench, environment, observation, chain)
+    plan = _made(
+        environment.name,
         Wish(
             environment=environment.name,
             direction=direction,
@@ -75,6 +79,24 @@ def prepare(
         tool_version=__version__,
     )
     return Prepared(plan=plan, chain=chain)
+
+
+def refuse_unknown(
+    bench: Workbench, environment: Environment, observation: Observation, chain: Chain
+) -> None:
+    """Raise `unknown-database-revision`, with where git has seen it, for rows without a file."""
+    unknown = chain.unknown(observation.heads)
+    if unknown:
+        seen = bench.sightings(environment, unknown, chain.graph)
+        raise unknown_rows(environment.name, unknown, seen)
+
+
+def _made(environment: str, *arguments: Any, **named: Any) -> Plan:
+    """Make a plan; an error of the project's graph names the environment that it was met in."""
+    try:
+        return make_plan(*arguments, **named)
+    except OrchestrateError as error:
+        raise placed(error, environment) from error
 
 
 def looked_at(bench: Workbench, seen: Seen) -> tuple[Observation, Chain]:

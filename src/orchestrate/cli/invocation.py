@@ -10,6 +10,8 @@ import contextlib
 import json
 import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -40,6 +42,7 @@ class Invocation:
         self.verbosity = 0
         self.redactor = Redactor()
         self.spare = SpareAgent(self.redactor)
+        self._log: Path | None = None
         self._closers: list[Callable[[], None]] = [self.spare.close]
 
     def close_later(self, close: Callable[[], None]) -> None:
@@ -55,6 +58,32 @@ class Invocation:
     def redacted(self, text: str) -> str:
         """Return the text without any secret that this call has met."""
         return self.redactor.redact(text)
+
+    def record(self, error: BaseException) -> None:
+        """With `--debug`, write an error's traceback to a file of this call, without secrets.
+
+        What the agent told of a traceback at its end stands first. Nobody else may read the file.
+        """
+        if not self.debug:
+            return
+        if self._log is None:
+            handle, name = tempfile.mkstemp(prefix="orchestrate-", suffix=".log")
+            os.close(handle)
+            self._log = Path(name)
+        parts = [f"{type(error).__name__}: {error}\n"]
+        if isinstance(error, OrchestrateError):
+            parts = [f"error[{error.code}]: {error.where or '-'}: {error.message}\n"]
+            parts += ["\nIn the project's Python:\n", str(error.details["traceback"])] * (
+                "traceback" in error.details
+            )
+        parts += ["\nHere:\n", *traceback.format_exception(error), "\n"]
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write(self.redacted("".join(parts)))
+
+    def name_log(self) -> None:
+        """Tell where tracebacks were written, if any were."""
+        if self._log is not None:
+            self.complain(f"debug: tracebacks are in {self._log}")
 
     def start_spare_agent(self) -> None:
         """Start an agent where the spec seems to be, to have it ready when the spec is read."""

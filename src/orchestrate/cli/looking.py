@@ -42,6 +42,7 @@ def without_sight(
             code=error.code,
             message=error.message,
             hint=error.hint,
+            trouble=error.trouble,
         ),
         graph=None,
         error=error,

@@ -12,8 +12,6 @@ import importlib
 import json
 import os
 import sys
-import tempfile
-import traceback
 from typing import Any, Final, NoReturn
 
 import click
@@ -36,6 +34,7 @@ COMMANDS: Final = {
     "show": ("orchestrate.cli.history", "show", "Show one run with all its steps"),
     "alembic": ("orchestrate.cli.alembic", "alembic", "Run any Alembic command against ENV"),
     "trust": ("orchestrate.cli.trust", "trust", "Accept a database as an environment's own"),
+    "explain": ("orchestrate.cli.explain", "explain", "Show the page of a known trouble"),
     "unlock": ("orchestrate.cli.trust", "unlock", "Break a stuck lease"),
 }
 
@@ -150,6 +149,7 @@ def main(arguments: list[str] | None = None) -> None:
         _leave(ExitStatus.FAILED)
     finally:
         invocation.close()
+        invocation.name_log()
 
 
 def _leave(status: int) -> None:
@@ -165,29 +165,34 @@ def _usage_hint(error: click.ClickException) -> str:
 
 
 def _defect(error: Exception, invocation: Invocation) -> OrchestrateError:
-    """Return a defect in words; with `--debug` its traceback goes to a file that is named."""
-    hint = "Run it again with `--debug` for a traceback in a file, and report it"
-    if invocation.debug:
-        handle, name = tempfile.mkstemp(prefix="orchestrate-", suffix=".log")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(invocation.redacted("".join(traceback.format_exception(error))))
-        hint = f"The traceback is in {name}"
+    """Return a defect in words."""
+    hint = "Report it together with the file that is named below"
+    if not invocation.debug:
+        hint = "Run it again with `--debug` for a traceback in a file, and report it"
     text = invocation.redacted(str(error)).splitlines() or [""]
-    return OrchestrateError(
+    found = OrchestrateError(
         "internal", f"A defect of orchestrate: {type(error).__name__}: {text[0]}", hint=hint
     )
+    found.__cause__ = error
+    return found
 
 
 def _report(error: OrchestrateError, invocation: Invocation) -> None:
+    invocation.record(error)
     if invocation.format == "json":
         invocation.complain(json.dumps(_as_json(error), ensure_ascii=False))
         return
     head = click.style(f"error[{error.code}]", fg="red", bold=True)
-    where = f"{error.where}: " if error.where else ""
+    said = error.where and error.message.startswith(f"{error.where} ")
+    where = f"{error.where}: " if error.where and not said else ""
     lines = [f"{head}: {where}{error.message}"]
     lines += [_finding_line(one) for one in error.findings if isinstance(one, Finding)]
     if error.hint:
         lines += ["", f"{click.style('hint', fg='cyan', bold=True)}: {error.hint}"]
+    from orchestrate.planning.troubles import page_of  # noqa: PLC0415  (only errors pay for it)
+    from orchestrate.reports.more import more_lines  # noqa: PLC0415
+
+    lines += more_lines(page_of(error.trouble, error.code))
     invocation.complain("\n".join(lines))
 
 
@@ -198,11 +203,15 @@ def _finding_line(finding: Finding) -> str:
 
 
 def _as_json(error: OrchestrateError) -> dict[str, Any]:
+    from orchestrate.planning.troubles import page_of, page_path  # noqa: PLC0415
+
+    page = page_of(error.trouble, error.code)
     value: dict[str, Any] = {
         "code": error.code,
         "message": error.message,
         "hint": error.hint,
         "where": error.where,
+        "docs": page_path(page) if page else None,
     }
     found = [one for one in error.findings if isinstance(one, Finding)]
     if found:

@@ -138,6 +138,7 @@ def _write(
     several: bool,
 ) -> None:
     from orchestrate.cli.rendering import write_sql  # noqa: PLC0415
+    from orchestrate.planning.troubles import page_path  # noqa: PLC0415
     from orchestrate.reports.plans import plan_file_text  # noqa: PLC0415
     from orchestrate.stores.plan_files import write_file  # noqa: PLC0415
 
@@ -146,6 +147,12 @@ def _write(
             folder = sql_folder / one.environment if several else sql_folder
             count = write_sql(one, folder, bench.invocation.redacted)
             bench.invocation.say(f"{count} files of SQL in {folder}")
+            missing = [step.revision for step in one.steps if step.sql_error]
+            if missing:
+                bench.invocation.say(
+                    f"Not rendered, for a reason that stands in its file: {', '.join(missing)}; "
+                    f"`apply` runs it all the same ({page_path('not-rendered')})"
+                )
     if out is not None and plans:
         write_file(out, bench.invocation.redacted(plan_file_text(plans[0])))
         bench.invocation.say(f"Saved as {out}; `orchestrate apply {out}` carries out exactly this")

@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrate.domain.plan import Plan, Step
 from orchestrate.errors import OrchestrateError
+from orchestrate.planning.troubles import explain_rendering
 from orchestrate.run.session import Session
 from orchestrate.stores.plan_files import write_file
 
@@ -30,7 +31,7 @@ def _with_sql(step: Step, rendered: Any) -> Step:
         sql_back=None
         if any(part["down_error"] for part in parts)
         else "\n".join(part["down"] or "" for part in reversed(parts)),
-        sql_error="; ".join(errors) or None,
+        sql_error="; ".join(explain_rendering(one) for one in errors) or None,
     )
 
 

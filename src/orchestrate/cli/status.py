@@ -78,7 +78,11 @@ def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) ->
                 heads=chain.heads if chain else (),
                 last_run=mine[-1] if mine else None,
                 at_work=bool(mine) and mine[-1].id in {lease.run for lease in leases},
-                remarks=(*mistake, *_remarks(bench, environment, one, mine, leases, seen)),
+                remarks=(
+                    *mistake,
+                    *_standing_remarks(bench, environment, one, standing),
+                    *_remarks(bench, environment, one, mine, leases, seen),
+                ),
             )
         )
     return rows
@@ -95,6 +99,36 @@ def _standing(one: Seen, chain: Chain | None, to: str) -> tuple[Standing, tuple[
         return judge(one.sight, chain, to="heads"), (mistake,)
 
 
+def _standing_remarks(
+    bench: Workbench, environment: Environment, one: Seen, standing: Standing
+) -> tuple[str, ...]:
+    """Return what there is to do about where a target stands, where that is not to apply."""
+    from orchestrate.planning.standing import tables_missing, unversioned  # noqa: PLC0415
+    from orchestrate.planning.unknown_rows import unknown_rows  # noqa: PLC0415
+    from orchestrate.reports.more import remark  # noqa: PLC0415
+
+    name = environment.name
+    if standing.unknown and one.graph is not None:
+        seen = bench.sightings(environment, standing.unknown, one.graph)
+        error = unknown_rows(name, standing.unknown, seen)
+        return (remark(error.message, error.hint, error.code),)
+    if not isinstance(one.sight, Observation):
+        return ()
+    if standing.state == "unversioned":
+        return (
+            remark(
+                unversioned(one.sight),
+                f"`orchestrate stamp {name} REV` records the revision that the schema is of",
+                "unversioned",
+            ),
+        )
+    alone = tables_missing(one.sight)
+    if alone:
+        hint = f"`orchestrate stamp {name} base` if it is to begin anew, else restore a backup"
+        return (remark(alone, hint, "tables-missing"),)
+    return ()
+
+
 def _remarks(  # noqa: PLR0917  (private, called once)
     bench: Workbench,
     environment: Environment,
@@ -105,11 +139,15 @@ def _remarks(  # noqa: PLR0917  (private, called once)
 ) -> list[str]:
     from orchestrate.cli.gating import check_identity  # noqa: PLC0415
     from orchestrate.planning.spec_checks import not_enforced  # noqa: PLC0415
+    from orchestrate.planning.troubles import page_of  # noqa: PLC0415
+    from orchestrate.reports.more import remark  # noqa: PLC0415
 
     found = []
     sight = one.sight
+    if one.error is not None:
+        bench.invocation.record(one.error)
     if isinstance(sight, Unreachable):
-        found.append(f"{sight.message}" + (f" ({sight.hint})" if sight.hint else ""))
+        found.append(remark(sight.message, sight.hint, page_of(sight.trouble, sight.code)))
     if isinstance(sight, Observation):
         others = tuple(
             other.sight for other in seen.values() if isinstance(other.sight, Observation)

@@ -6,6 +6,7 @@ agents' own imports and ours then run side by side, which is most of what `plan`
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import queue
 import secrets
@@ -17,11 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrate.adapters.templates import injection, runner_command, shareable
-from orchestrate.adapters.url_sources import DatabaseUrl, resolve_state_url, resolve_url
+from orchestrate.adapters.url_sources import (
+    DatabaseUrl,
+    origin_of,
+    resolve_state_url,
+    resolve_url,
+)
 from orchestrate.cli.invocation import Invocation
 from orchestrate.clock import Clock, SystemClock
 from orchestrate.dialects.registry import dialect_for
 from orchestrate.domain.revisions import Graph
+from orchestrate.domain.sightings import Sighting
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.spec_checks import not_enforced
@@ -45,6 +52,7 @@ class Workbench:
         self.clock: Clock = SystemClock()
         self.redactor = invocation.redactor
         self._chains: dict[str, Chain] = {}
+        self._sightings: dict[str, Sighting | None] = {}
         self.spec: LoadedSpec = load_spec(invocation.spec, start=Path.cwd())
 
     @cached_property
@@ -106,6 +114,7 @@ class Workbench:
             step_timeout=project.step_timeout,
             redactor=self.redactor,
             spare=self.invocation.spare,
+            origin=origin_of(self.spec, environment),
             on_output=self._show_output if self.invocation.verbosity > 0 else None,
         )
 
@@ -144,6 +153,23 @@ class Workbench:
         if graph.digest not in self._chains:
             self._chains[graph.digest] = Chain(graph)
         return self._chains[graph.digest]
+
+    def sightings(
+        self, environment: Environment, unknown: Sequence[str], graph: Graph
+    ) -> dict[str, Sighting | None]:
+        """Return where git has seen revisions; one that nobody can tell of is left out."""
+        from orchestrate.adapters.git_history import NoHistoryError, find_revision  # noqa: PLC0415
+
+        folder = self.spec.folder / (self.spec.project_of(environment).directory or ".")
+        if graph.revisions:
+            # The scripts may lie in another repository than the spec.
+            scripts = (folder / graph.revisions[0].file).parent
+            folder = scripts if scripts.is_dir() else folder
+        for one in unknown:
+            if one not in self._sightings:
+                with contextlib.suppress(NoHistoryError):
+                    self._sightings[one] = find_revision(one, folder)
+        return {one: self._sightings[one] for one in unknown if one in self._sightings}
 
     def load_libraries(self) -> None:
         """Import what planning and the state store need; an agent is starting meanwhile."""

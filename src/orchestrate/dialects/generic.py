@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 from orchestrate.dialects.canonical import make_snapshot, text
-from orchestrate.dialects.hints import NETWORK, Hints, first_match, hint
 from orchestrate.dialects.interface import Kit, Rights, Row
+from orchestrate.dialects.signs import NETWORK, Signs, first_fitting, sign
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
+from orchestrate.domain.troubles import Failure, Recognised
 
-_HINTS: Final[Hints] = (
-    hint(
+_SIGNS: Final[Signs] = (
+    sign(
+        "login-refused",
         r"login failed|access denied|invalid username/password|authentication failed",
-        "The server refused user or password: check both where the URL comes from",
+        "Check user and password where the URL comes from",
     ),
     *NETWORK,
 )
@@ -79,16 +81,11 @@ class Generic:
         del rows, version_table
         return make_snapshot(self.name, ())
 
-    def is_lock_timeout(self, sqlstate: str | None, message: str) -> bool:
-        """Tell whether an error means that a lock was not granted in time: never known here."""
-        del sqlstate, message
-        return False
+    def recognise(self, failure: Failure) -> Recognised | None:
+        """Return which known trouble an error is, or None if it is not known."""
+        return first_fitting(_SIGNS, failure)
 
-    def unreachable_hint(self, message: str) -> str | None:
-        """Return what to check, for a driver's connection error, or None if it is not known."""
-        return first_match(_HINTS, message)
-
-    def invalid_objects(self, snapshot: Snapshot) -> tuple[str, ...]:
+    def invalid_objects(self, snapshot: Snapshot) -> Mapping[str, str]:
         """Return nothing."""
         del snapshot
-        return ()
+        return {}

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 from orchestrate.domain.diagnosis import Check, Rows, Storage
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
+from orchestrate.domain.troubles import Failure, Recognised
 
 Row = Sequence[object]
 LockKind = Literal["sql", "file", "none"]
@@ -116,11 +117,14 @@ class Dialect(Protocol):
     def snapshot(self, rows: SchemaRows, *, version_table: str) -> Snapshot:
         """Return the canonical schema without the version table."""
 
-    def is_lock_timeout(self, sqlstate: str | None, message: str) -> bool:
-        """Tell whether an error means that a lock was not granted in time."""
+    def recognise(self, failure: Failure) -> Recognised | None:
+        """Return which known trouble an error is; `lock-timeout` is worth a retry.
 
-    def unreachable_hint(self, message: str) -> str | None:
-        """Return what to check, for a driver's connection error, or None if it is not known."""
+        From connecting or from a statement, of the server or of a driver. None if it is not known.
+        """
 
-    def invalid_objects(self, snapshot: Snapshot) -> tuple[str, ...]:
-        """Return what the server calls unusable: invalid indexes, constraints not validated."""
+    def invalid_objects(self, snapshot: Snapshot) -> Mapping[str, str]:
+        """Return what the server calls unusable, each with the statement that ends that.
+
+        Invalid indexes, constraints not validated.
+        """

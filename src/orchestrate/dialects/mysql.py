@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from orchestrate.dialects import mysql_schema
 from orchestrate.dialects.canonical import text
-from orchestrate.dialects.hints import NETWORK, Hints, first_match, hint
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.mysql_rights import MySQLRights
+from orchestrate.dialects.mysql_signs import SIGNS
+from orchestrate.dialects.signs import first_fitting
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
+from orchestrate.domain.troubles import Failure, Recognised
 
 _IDENTITY: Final = """\
 SELECT found.version, found.name,
@@ -89,67 +91,6 @@ _TABLES: Final = """\
 SELECT NULL, TABLE_NAME FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')
 ORDER BY TABLE_NAME"""
-
-_LOCK_ERROR: Final = re.compile(
-    r"(?:\(|\A|\s)(1205|1213|3572)\b|lock wait timeout exceeded|deadlock found", re.IGNORECASE
-)
-
-_HINTS: Final[Hints] = (
-    hint(
-        r"Unknown database '(?P<name>[^']*)'",
-        "The server has no database `{name}`: check the last part of the URL, or create it",
-    ),
-    hint(
-        r"Access denied for user '(?P<user>[^']*)'@'[^']*' to database '(?P<name>[^']*)'",
-        "`{user}` may not use the database `{name}`, or there is none: check the last part of the "
-        "URL, or `GRANT` it",
-    ),
-    hint(
-        r"Access denied for user '(?P<user>[^']*)'@'(?P<host>[^']*)' \(using password: NO\)",
-        "The URL has no password and `{user}`, coming from `{host}`, needs one: check where the "
-        "URL comes from",
-    ),
-    hint(
-        r"Access denied for user '(?P<user>[^']*)'@'(?P<host>[^']*)'",
-        "The server refused `{user}` coming from `{host}`: check user and password, that this user "
-        "may come from there, and whether it must use TLS (`?ssl=…`)",
-    ),
-    hint(
-        r"Host '(?P<host>[^']*)' is (not allowed|blocked)",
-        "The server lets nobody in from `{host}`: check the users' hosts, or `FLUSH HOSTS`",
-    ),
-    hint(
-        r"SSL is required but the server doesn't support it",
-        "The URL asks for TLS and the server has none: check host and port, or leave it out",
-    ),
-    hint(
-        r"require_secure_transport|insecure transport",
-        "The server wants TLS: add the driver's option to the URL (PyMySQL: `?ssl_ca=…`)",
-    ),
-    hint(
-        r"certificate verify failed|certificate has expired",
-        "The server's certificate is not trusted: check `ssl_ca` and the host name in the URL",
-    ),
-    hint(
-        r"'cryptography' package is required",
-        "The user's password plugin needs it: `pip install cryptography` in the project's Python",
-    ),
-    hint(
-        r"Too many connections|max_user_connections|\b1203\b|\b1226\b",
-        "The server has no connection left: wait, end idle sessions (`SHOW PROCESSLIST`), or raise "
-        "the limit of the server or the user",
-    ),
-    hint(
-        r"Server shutdown in progress|\b1053\b",
-        "The server is stopping: try again in a moment",
-    ),
-    hint(
-        r"\[Errno 2\]|through socket",
-        "There is no socket or certificate file at that path: check `unix_socket` and `ssl_…` in "
-        "the URL, and that the server runs on this machine",
-    ),
-    *NETWORK,
-)
 
 
 def _timeouts(lock_timeout: float | None, statement_timeout: float | None) -> tuple[str, ...]:
@@ -251,22 +192,11 @@ class MySQL:
         """Return the canonical schema without the version table."""
         return mysql_schema.parse(rows, version_table=version_table)
 
-    def is_lock_timeout(self, sqlstate: str | None, message: str) -> bool:
-        """Tell whether an error means that a lock was not granted in time.
+    def recognise(self, failure: Failure) -> Recognised | None:
+        """Return which known trouble an error is, or None if it is not known."""
+        return first_fitting(SIGNS, failure)
 
-        1205 is a wait that ended (`lock_wait_timeout`, `innodb_lock_wait_timeout`), 3572 is MySQL's
-        `NOWAIT`, 1213 a deadlock, whose victim lost its lock and is rolled back: waiting and trying
-        again is the cure for all three. The state does not tell: 1205 is `HY000`, as most errors
-        are. https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
-        """
-        del sqlstate
-        return _LOCK_ERROR.search(message) is not None
-
-    def unreachable_hint(self, message: str) -> str | None:
-        """Return what to check, for a driver's connection error, or None if it is not known."""
-        return first_match(_HINTS, message)
-
-    def invalid_objects(self, snapshot: Snapshot) -> tuple[str, ...]:
+    def invalid_objects(self, snapshot: Snapshot) -> Mapping[str, str]:
         """Return nothing: what is there is usable; hidden indexes and checks were meant to be."""
         del snapshot
-        return ()
+        return {}

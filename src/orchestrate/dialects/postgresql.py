@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from orchestrate.dialects import postgresql_schema
 from orchestrate.dialects.canonical import text
-from orchestrate.dialects.hints import NETWORK, Hints, first_match, hint
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.postgresql_rights import PostgreSQLRights
+from orchestrate.dialects.postgresql_signs import SIGNS
+from orchestrate.dialects.signs import first_fitting
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
+from orchestrate.domain.troubles import Failure, Recognised
 
 _IDENTITY: Final = """\
 SELECT
@@ -60,76 +61,6 @@ SELECT namespace.nspname, type.typname
 FROM pg_catalog.pg_type AS type
 JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = type.typnamespace
 WHERE type.typtype = 'e' ORDER BY 1, 2"""
-
-_LOCK_STATES: Final = frozenset({"55P03", "40P01"})
-_LOCK_MESSAGE: Final = re.compile(
-    r"canceling statement due to lock timeout|could not obtain lock on|deadlock detected"
-)
-
-_HINTS: Final[Hints] = (
-    hint(
-        r'database "(?P<name>[^"]*)" does not exist',
-        "The server has no database `{name}`: check the last part of the URL, or create it",
-    ),
-    hint(
-        r"no password supplied",
-        "The URL has no password and the server wants one: check where the URL comes from",
-    ),
-    hint(
-        r'password authentication failed for user "(?P<user>[^"]*)"',
-        "The server refused the password of `{user}`, or knows no such user: check both where the "
-        "URL comes from",
-    ),
-    hint(
-        r'role "(?P<user>[^"]*)" (does not exist|is not permitted to log in)',
-        "`{user}` may not log in to this server: check the user in the URL, or `CREATE ROLE` with "
-        "`LOGIN`",
-    ),
-    hint(
-        r"pg_hba\.conf.*no encryption|SSL (connection is )?(off|required)$",
-        "The server wants TLS: add `?sslmode=require` to the URL (asyncpg: `?ssl=require`)",
-    ),
-    hint(
-        r"pg_hba\.conf",
-        "The server lets nobody in from this address with this user and database: check user, "
-        "database and address in its pg_hba.conf",
-    ),
-    hint(
-        r"does not support SSL|rejected SSL upgrade",
-        "The URL asks for TLS and the server has none: check host and port, or leave out `sslmode`",
-    ),
-    hint(
-        r"invalid response to SSL negotiation|unsupported frontend protocol",
-        "What listens there is not PostgreSQL: check host and port",
-    ),
-    hint(
-        r"certificate verify failed|root certificate file|certificate has expired",
-        "The server's certificate is not trusted: check `sslrootcert` and the host name in the URL",
-    ),
-    hint(
-        r"too many (connections|clients)|remaining connection slots",
-        "The server has no connection left: wait, end idle sessions (`pg_stat_activity`), or raise "
-        "the limit of the server, the database or the role",
-    ),
-    hint(
-        r"is not currently accepting connections",
-        "The database is closed to connections: `ALTER DATABASE … ALLOW_CONNECTIONS true`",
-    ),
-    hint(
-        r'permission denied for database "(?P<name>[^"]*)"',
-        "This user may not connect to `{name}`: `GRANT CONNECT ON DATABASE`, or take another user",
-    ),
-    hint(
-        r"the database system is (starting up|shutting down|in recovery|not yet accepting)",
-        "The server is starting or stopping: try again in a moment",
-    ),
-    hint(
-        r"on socket .* failed: No such file|FileNotFoundError",
-        "There is no socket at that path: check the folder in `host=`, and that the server runs on "
-        "this machine",
-    ),
-    *NETWORK,
-)
 
 
 def _milliseconds(setting: str, seconds: float | None) -> tuple[str, ...]:
@@ -208,23 +139,10 @@ class PostgreSQL:
         """Return the canonical schema without the version table."""
         return postgresql_schema.parse(rows, version_table=version_table)
 
-    def is_lock_timeout(self, sqlstate: str | None, message: str) -> bool:
-        """Tell whether an error means that a lock was not granted in time.
+    def recognise(self, failure: Failure) -> Recognised | None:
+        """Return which known trouble an error is, or None if it is not known."""
+        return first_fitting(SIGNS, failure)
 
-        55P03 is `lock_not_available` (`lock_timeout`, `NOWAIT`). 40P01, a deadlock, counts too: its
-        victim waited for a lock and lost it, its transaction is rolled back whole, and the cure is
-        the same wait and retry. 57014 does not: `statement_timeout` and a cancel by a person look
-        alike, and neither is cured by trying again.
-        https://www.postgresql.org/docs/current/errcodes-appendix.html
-        """
-        if sqlstate is not None:
-            return sqlstate in _LOCK_STATES
-        return _LOCK_MESSAGE.search(message) is not None
-
-    def unreachable_hint(self, message: str) -> str | None:
-        """Return what to check, for a driver's connection error, or None if it is not known."""
-        return first_match(_HINTS, message)
-
-    def invalid_objects(self, snapshot: Snapshot) -> tuple[str, ...]:
+    def invalid_objects(self, snapshot: Snapshot) -> Mapping[str, str]:
         """Return indexes that a failed concurrent build left invalid, and unchecked constraints."""
         return postgresql_schema.invalid_objects(snapshot)

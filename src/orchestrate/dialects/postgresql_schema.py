@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from orchestrate.dialects.canonical import (
@@ -20,6 +20,7 @@ from orchestrate.domain.snapshot import SchemaObject, SchemaRows, Snapshot
 __all__ = ["QUERIES", "invalid_objects", "parse"]
 
 _UNUSABLE: Final = re.compile(r" (NOT VALID|INVALID)(?= |\Z)")
+_PART: Final = re.compile(r'"(?:[^"]|"")*"|[^.]+')
 _QUOTED: Final = re.compile(r"""'[^']*'|"[^"]*\"""")
 
 
@@ -67,10 +68,24 @@ def _orders(rows: list[list[str | None]]) -> Iterator[SchemaObject]:
         yield column_order(table, names)
 
 
-def invalid_objects(snapshot: Snapshot) -> tuple[str, ...]:
-    """Return the names of what the server will not use or has not checked."""
-    return tuple(
-        one.name
+def invalid_objects(snapshot: Snapshot) -> Mapping[str, str]:
+    """Return the names of what the server will not use or has not checked, with what ends that."""
+    return {
+        one.name: _remedy(one)
         for one in snapshot.objects
         if one.kind in {"constraint", "index"} and _UNUSABLE.search(_QUOTED.sub("", one.definition))
-    )
+    }
+
+
+def _remedy(one: SchemaObject) -> str:
+    *schema, table, name = (_identifier(part[0]) for part in _PART.finditer(one.name))
+    if one.kind == "index":
+        return f"DROP INDEX CONCURRENTLY {'.'.join([*schema, name])}"
+    return f"ALTER TABLE {'.'.join([*schema, table])} VALIDATE CONSTRAINT {name}"
+
+
+def _identifier(name: str) -> str:
+    """Return a name as SQL takes it; one that a dot had quoted already stays as it is."""
+    if name.startswith('"') or re.fullmatch(r"[a-z_][a-z0-9_]*", name):
+        return name
+    return '"' + name.replace('"', '""') + '"'

@@ -2,43 +2,62 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from orchestrate.dialects import sqlite_schema
 from orchestrate.dialects.canonical import text
-from orchestrate.dialects.hints import Hints, first_match, hint
 from orchestrate.dialects.interface import Kit, Rights, Row
+from orchestrate.dialects.signs import Signs, driver_signs, first_fitting, sign
 from orchestrate.dialects.sqlite_rights import SQLiteRights
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
+from orchestrate.domain.troubles import Failure, Recognised
 
-_LOCKED: Final = re.compile(r"database( table| schema)? is locked", re.IGNORECASE)
-
-_HINTS: Final[Hints] = (
-    hint(
+_SIGNS: Final[Signs] = (
+    # Also a deadlock between two upgrading readers, which is as worth a retry:
+    # https://www.sqlite.org/rescode.html#busy
+    sign(
+        "lock-timeout",
+        r"database( table| schema)? is locked",
+        "Another process holds the file: find it with `fuser` or `lsof`, or wait for it",
+    ),
+    sign(
+        "unreachable",
         r"unable to open database file",
         "Check the path in the URL, that its folder exists, and that this user may read and write "
         "both (three slashes begin a relative path, four an absolute one)",
     ),
-    hint(
+    sign(
+        "unreachable",
         r"file is not a database|file is encrypted",
         "The file is not an SQLite database, or is encrypted: check the path in the URL",
     ),
-    hint(
+    sign(
+        "unreachable",
         r"database disk image is malformed",
         "The file is damaged: run `PRAGMA integrity_check` on a copy and restore a backup",
     ),
-    hint(
+    sign(
+        "missing-right",
         r"readonly database",
         "This user may not write to the file or its folder: check owner and permissions of both",
     ),
-    hint(
-        r"database( table| schema)? is locked",
-        "Another process holds the file: find it with `fuser` or `lsof`, or wait for it",
+    sign(
+        "unreachable", r"disk I/O error", "Check the disk and the file system that the file is on"
     ),
-    hint(r"disk I/O error", "Check the disk and the file system that the file is on"),
+    # Alembic's own refusal, and what SQLite says to the statements that it sends all the same:
+    # https://www.sqlite.org/lang_altertable.html
+    sign(
+        "sqlite-alter",
+        r"No support for ALTER of constraints in SQLite|near \"(ALTER|CONSTRAINT)\": syntax error"
+        r"|Cannot add a (UNIQUE|PRIMARY KEY|NOT NULL) column",
+    ),
+    sign("already-exists", r"(?P<kind>table|index|view|trigger) (?P<name>\S+) already exists"),
+    sign("already-exists", r"duplicate (?P<kind>column) name: (?P<name>\S+)"),
+    sign("missing-object", r"no such (?P<kind>table|column|index): (?P<name>\S+)"),
+    sign("rows-in-the-way", r"(UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed"),
+    *driver_signs("sqlite", sync="pysqlite", asynchronous="aiosqlite"),
 )
 
 
@@ -101,21 +120,11 @@ class SQLite:
         """Return the canonical schema without the version table."""
         return sqlite_schema.parse(rows, version_table=version_table)
 
-    def is_lock_timeout(self, sqlstate: str | None, message: str) -> bool:
-        """Tell whether an error means that a lock was not granted in time.
+    def recognise(self, failure: Failure) -> Recognised | None:
+        """Return which known trouble an error is, or None if it is not known."""
+        return first_fitting(_SIGNS, failure)
 
-        SQLITE_BUSY and SQLITE_LOCKED; drivers give words, not states. A deadlock between two
-        upgrading readers is SQLITE_BUSY too (https://www.sqlite.org/rescode.html#busy), and as
-        worth a retry.
-        """
-        del sqlstate
-        return _LOCKED.search(message) is not None
-
-    def unreachable_hint(self, message: str) -> str | None:
-        """Return what to check, for a driver's connection error, or None if it is not known."""
-        return first_match(_HINTS, message)
-
-    def invalid_objects(self, snapshot: Snapshot) -> tuple[str, ...]:
+    def invalid_objects(self, snapshot: Snapshot) -> Mapping[str, str]:
         """Return nothing: SQLite has no object it would call unusable."""
         del snapshot
-        return ()
+        return {}

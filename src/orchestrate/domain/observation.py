@@ -75,6 +75,7 @@ class Unreachable:
     code: str
     message: str
     hint: str | None = None
+    trouble: str | None = None
 
 
 Sight = Observation | Unreachable

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orchestrate.domain.snapshot import Difference
+from orchestrate.errors import OrchestrateError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,5 +30,13 @@ class Outcome:
     unusable: tuple[str, ...] = ()
     """Indexes and constraints that the step in doubt left and the server will not use."""
     failing: str | None = None
+    trouble: str | None = None
+    """The known trouble that it was, by its page's name."""
+    advice: str | None = None
+    """What mends the cause."""
+    cause: OrchestrateError | None = None
+    """What the agent told, for whoever wants the traceback."""
+    remedies: tuple[str, ...] = ()
+    """Statements that take away, or finish, what is not usable."""
     blockers: tuple[str, ...] = ()
     """Sessions that held the lock which was waited for, one line each."""

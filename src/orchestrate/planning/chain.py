@@ -22,6 +22,7 @@ from alembic.script import revision as script_revision
 from orchestrate.domain.plan import Direction
 from orchestrate.domain.revisions import Graph, Revision
 from orchestrate.errors import OrchestrateError
+from orchestrate.planning.troubles import merge_command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,8 +194,8 @@ def _translated(to: str) -> Iterator[None]:
         raise OrchestrateError(
             "multiple-heads",
             f"`{to}` is ambiguous: the project has the heads {', '.join(sorted(error.heads))}",
-            hint="Give one of them, `LABEL@head`, or `heads` for all; or merge them with "
-            "`alembic merge heads`",
+            hint=f"`{merge_command('ENV')}` joins them; or give one of them, `LABEL@head`, or "
+            "`heads` for all",
         ) from error
     except script_revision.ResolutionError as error:
         code = "ambiguous-revision" if "Multiple" in str(error) else "unknown-revision"

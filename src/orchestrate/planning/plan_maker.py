@@ -9,10 +9,11 @@ from datetime import datetime
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.observation import Observation
 from orchestrate.domain.plan import Basis, Direction, Gate, Mode, Part, Plan, Step
-from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain, Move
 from orchestrate.planning.digests import plan_digest
-from orchestrate.planning.standing import judge
+from orchestrate.planning.standing import judge, tables_missing, unversioned
+from orchestrate.planning.troubles import merge_command
+from orchestrate.planning.unknown_rows import unknown_rows
 
 Durations = Mapping[tuple[Direction, str], float]
 """Seconds that a revision took elsewhere, by direction and content (sha256 of its file)."""
@@ -92,14 +93,7 @@ def make_plan(
 def _refuse_unknown(observation: Observation, chain: Chain) -> None:
     unknown = chain.unknown(observation.heads)
     if unknown:
-        names = ", ".join(f"`{one}`" for one in unknown)
-        raise OrchestrateError(
-            "unknown-database-revision",
-            f"{observation.environment} is at {names}, which no revision file of this checkout has",
-            hint="The database was migrated from another branch or a newer checkout: look for the "
-            f"file with `git log --all --oneline -S '{unknown[0]}'` and check that commit out",
-            where=observation.environment,
-        )
+        raise unknown_rows(observation.environment, unknown, {})
 
 
 def _mode(wanted: Mode, observation: Observation) -> Mode:
@@ -229,7 +223,7 @@ def _plan_findings(
                 code="multiple-heads",
                 severity="info",
                 message=f"the project has {len(chain.heads)} heads: {', '.join(chain.heads)}",
-                hint="`alembic merge heads` joins them, if they are not meant to stay apart",
+                hint=f"`{merge_command(where)}` joins them, if they are not meant to stay apart",
                 where=where,
             )
         )
@@ -238,10 +232,22 @@ def _plan_findings(
             Finding(
                 code="unversioned",
                 severity="warning",
-                message=f"the database has {observation.tables} tables and no recorded revision; "
-                "the plan starts from the first one",
-                hint="If the schema was made by other means, record its revision first with "
-                f"`alembic stamp`; else check that {where} is the database you mean",
+                message=f"{unversioned(observation)}; the plan starts from the first one",
+                hint="If the schema was made by other means, record its revision first: "
+                f"`orchestrate stamp {where} REV` (it compares first); else check that {where} is "
+                "the database you mean",
+                where=where,
+            )
+        )
+    alone = tables_missing(observation)
+    if alone:
+        findings.append(
+            Finding(
+                code="tables-missing",
+                severity="warning",
+                message=alone,
+                hint=f"To begin anew: `orchestrate stamp {where} base`; to have its data back: a "
+                "backup",
                 where=where,
             )
         )

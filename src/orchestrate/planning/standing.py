@@ -47,6 +47,22 @@ def judge(sight: Sight, chain: Chain | None, *, to: str) -> Standing:
     return Standing(state=states[bool(pending), beyond], pending=pending)
 
 
+def tables_missing(observation: Observation) -> str | None:
+    """Return what is wrong with a database whose version table stands alone, or None."""
+    if observation.tables or not observation.heads:
+        return None
+    return (
+        f"the version table says {', '.join(observation.heads)}, and there is no other table in "
+        "the database"
+    )
+
+
+def unversioned(observation: Observation) -> str:
+    """Return what is to be said of a full database without a recorded revision."""
+    tables = "1 table" if observation.tables == 1 else f"{observation.tables} tables"
+    return f"the database has {tables} and no recorded revision"
+
+
 def _without_rows(observation: Observation, wanted: frozenset[str]) -> State:
     if observation.tables:
         return "unversioned"

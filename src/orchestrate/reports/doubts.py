@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Final
 
 import click
@@ -11,6 +12,8 @@ from orchestrate.dialects.difference import describe
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Plan
 from orchestrate.domain.snapshot import Difference
+from orchestrate.planning.troubles import page_of
+from orchestrate.reports.more import more_lines
 
 _LONGEST_STATEMENT: Final = 160
 _MARKS: Final = {
@@ -21,9 +24,6 @@ _MARKS: Final = {
 
 
 _CAUSES: Final = {
-    "swallowed": "env.py catches the revision's error and goes on: when the cause is gone",
-    "not-committed": "env.py begins a transaction before `configure()` and never commits it: when "
-    "it does, or does not begin one",
     "lock-timeout": "when the lock is gone, or with a longer `lock_timeout`",
 }
 """What has to change before a run that failed can go on, by error code."""
@@ -43,8 +43,13 @@ def outcome_text(plan: Plan, run: str, outcome: Outcome) -> str:
         lines += ["", "The statement that failed:", f"  {_one_line(outcome.failing)}"]
     if outcome.status == "in-doubt":
         lines += _doubt(outcome)
-    lines += ["", *_next(plan, run, outcome)]
+    lines += ["", *_next(plan, run, outcome), *more_lines(outcome_page(outcome))]
     return "\n".join(lines)
+
+
+def outcome_page(outcome: Outcome) -> str | None:
+    """Return the name of the page that explains how a run ended."""
+    return page_of(outcome.trouble, outcome.code)
 
 
 def outcome_hint(plan: Plan, run: str, outcome: Outcome) -> str:
@@ -64,7 +69,8 @@ def _doubt(outcome: Outcome) -> list[str]:
         lines += [f"  not done  {_one_line(one)}" for one in outcome.not_shown]
     if outcome.unusable:
         lines += ["", "There, but not usable (the server calls it invalid): drop it before a retry"]
-        lines += [f"  {one}" for one in outcome.unusable]
+        pairs = zip_longest(outcome.unusable, outcome.remedies, fillvalue="")
+        lines += [f"  {name}  {click.style(remedy, bold=True)}".rstrip() for name, remedy in pairs]
     if outcome.statements:
         lines += [
             "",
@@ -81,7 +87,9 @@ def _difference(difference: Difference) -> str:
 def _next(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
     hint = click.style("hint", fg="cyan", bold=True)
     if outcome.status == "in-doubt":
+        about = [f"the cause: {outcome.advice}", ""] if outcome.advice else []
         return [
+            *about,
             f"{hint}: look at the database, make one of these true, then type its command",
             "  what is there of the step is undone by hand, to run it again:",
             f"    orchestrate resume {run} --retry",
@@ -91,6 +99,13 @@ def _next(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
             f"    orchestrate abort {run}",
         ]
     if outcome.status == "failed":
+        if outcome.advice:
+            return [
+                "Nothing of the failed step stayed; the steps before it are committed",
+                f"{hint}: {outcome.advice};",
+                f"  then `orchestrate resume {run}` goes on, or, after a change of the revision,",
+                f"  `orchestrate apply {plan.environment}` plans again",
+            ]
         cause = _CAUSES.get(outcome.code or "", "when the cause is gone")
         return [
             "Nothing of the failed step stayed; the steps before it are committed",

@@ -12,13 +12,15 @@ import click
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.plan import Plan, Step
 from orchestrate.planning.staleness import words
+from orchestrate.planning.troubles import page_of, page_path
 from orchestrate.reports.tables import coloured, counted, duration, fields, short, stamp, table
 
 
 def plan_text(plan: Plan) -> str:
     """Return what would be done and why, for a person who decides whether to do it."""
     if not plan.steps:
-        return f"{click.style(plan.environment, bold=True)}: nothing to do, at {_here(plan)}"
+        nothing = f"{click.style(plan.environment, bold=True)}: nothing to do, at {_here(plan)}"
+        return "\n".join([nothing, *(_finding(one) for one in plan.findings)])
     basis = plan.basis[0]
     known = [step.estimate_seconds for step in plan.steps if step.estimate_seconds is not None]
     lines = [
@@ -103,7 +105,9 @@ def _remarks(plan: Plan) -> list[Finding]:
 def _finding(finding: Finding) -> str:
     where = f"{finding.where}: " if finding.where else ""
     hint = f"\n           {click.style('hint:', dim=True)} {finding.hint}" if finding.hint else ""
-    return f"  {coloured(finding.severity)}  {where}{finding.message}{hint}"
+    page = page_of(finding.code)
+    more = f"\n           {click.style('more:', dim=True)} {page_path(page)}" if page else ""
+    return f"  {coloured(finding.severity)}  {where}{finding.message}{hint}{more}"
 
 
 def plan_markdown(plan: Plan) -> str:

@@ -13,6 +13,7 @@ from orchestrate.domain.observation import Sight, Unreachable
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import words
 from orchestrate.planning.standing import Standing
+from orchestrate.planning.troubles import page_of, page_path
 from orchestrate.reports.tables import ago, coloured, short, table
 
 
@@ -49,7 +50,10 @@ def status_text(rows: Sequence[StatusRow], *, now: datetime) -> str:
     remarks = [(row.environment, remark) for row in rows for remark in row.remarks]
     if remarks:
         lines.append("")
-        lines += [f"{click.style(name, bold=True)}: {remark}" for name, remark in remarks]
+        lines += [
+            f"{click.style(name, bold=True)}: {remark.removeprefix(f'{name} ')}"
+            for name, remark in remarks
+        ]
     return "\n".join(lines)
 
 
@@ -97,10 +101,16 @@ def _target_json(row: StatusRow) -> dict[str, Any]:
         "last_run": None
         if run is None
         else {"id": run.id, "status": run.status, "at_work": row.at_work},
-        "remarks": list(row.remarks),
+        "remarks": [" ".join(click.unstyle(one).split()) for one in row.remarks],
     }
     if isinstance(sight, Unreachable):
-        value["error"] = {"code": sight.code, "message": sight.message, "hint": sight.hint}
+        page = page_of(sight.trouble, sight.code)
+        value["error"] = {
+            "code": sight.code,
+            "message": sight.message,
+            "hint": sight.hint,
+            "docs": page_path(page) if page else None,
+        }
     else:
         value["heads"] = list(sight.heads)
         value["identity"] = sight.identity

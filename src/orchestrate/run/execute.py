@@ -21,6 +21,7 @@ from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.digests import sha256_text
 from orchestrate.planning.staleness import words
+from orchestrate.run.explaining import explained_step, recognised
 from orchestrate.run.interruption import Interruption
 from orchestrate.run.lease_keeper import LeaseKeeper
 from orchestrate.run.leftover import Leftover
@@ -265,14 +266,17 @@ class Execution:
                 failing=details.get("failing"),
                 blockers=details.get("blockers"),
             )
+        dialect = session.access.dialect
+        known = recognised(error, dialect)
+        told = error
+        if step is not None:
+            told = explained_step(error, step, dialect, environment=self.plan.environment)
         return Trouble(
             step=step,
-            error=error,
+            error=told,
             heads=None if heads is None else tuple(sorted(heads)),
             rows=details.get("snapshot"),
-            lock_timeout=session.access.dialect.is_lock_timeout(
-                details.get("sqlstate"), error.message
-            ),
+            lock_timeout=known is not None and known.trouble == "lock-timeout",
         )
 
     def _look_again(
@@ -309,6 +313,8 @@ class Execution:
                 code=error.code if step is None else "run-stopped",
                 step=step.id if step else None,
                 message=error.message,
+                advice=error.hint,
+                cause=error,
             )
         statements, failing, blockers = _facts(error)
         if not trouble.lock_timeout:
@@ -320,6 +326,9 @@ class Execution:
                 statements=statements,
                 failing=failing,
                 where=error.where,
+                trouble=error.trouble,
+                advice=error.hint,
+                cause=error,
             )
         if self._attempts > self.lock_retries:
             return Outcome(
@@ -330,6 +339,7 @@ class Execution:
                 failing=failing,
                 where=error.where,
                 blockers=blockers,
+                cause=error,
             )
         return self._pause(step, error)
 
@@ -384,6 +394,9 @@ def _with_cause(outcome: Outcome, trouble: Trouble | None) -> Outcome:
         failing=failing,
         where=trouble.error.where,
         blockers=blockers,
+        trouble="invalid-index" if outcome.remedies else trouble.error.trouble,
+        advice=trouble.error.hint,
+        cause=trouble.error,
     )
 
 

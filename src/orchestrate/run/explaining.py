@@ -1,52 +1,88 @@
-"""What to check when a target could not be looked at: the place and the hint an error deserves.
+"""Puts an environment's facts to an error: the place, the sentence and the hint it deserves.
 
-Owns the words that go with the agent's error codes. The agent says what happened; what a person can
-change about it stands in the spec, which the agent does not know.
+The agent says what happened; what a person can change about it stands in the spec, which the agent
+does not know. The words are `planning/troubles.py`'s.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
+from orchestrate.dialects.interface import Dialect
+from orchestrate.domain.plan import Step
+from orchestrate.domain.troubles import Failure, Recognised
 from orchestrate.errors import OrchestrateError
+from orchestrate.planning.staleness import words
+from orchestrate.planning.troubles import Circumstances, explain_sight, explain_step
 from orchestrate.run.session import Access
 
-_HINTS: Final = {
-    "unreachable": "Check the environment's URL, and that the server runs and lets this user in",
-    "wrong-database": "Nothing was done there. env.py does not take its URL from where `inject` "
-    "puts it: name the option, variable, `-x` argument or attribute that it reads, or give it a "
-    "`hook`",
-    "env-failed": "If env.py looks for its URL elsewhere, say where with `inject`; `-v` shows what "
-    "it prints",
-    "env-writes": "Looking must not write. Have env.py leave its writes to the revisions, or say "
-    "`probe: plain` in the project if they do no harm",
-    "project-unreadable": "`alembic history` in the project's folder has to work first; `config`, "
-    "`directory` and `sys_path` in the spec say where things are",
-    "agent-failed": "`-v` shows what was printed; `runner` says how the project's own Python is "
-    "reached",
-    "agent-stalled": "`agent_timeout` in the project says how long looking may take; `-v` shows "
-    "what the project prints meanwhile",
-}
 
-
-_NO_SUCH_DRIVER: Final = (
-    "The project's SQLAlchemy does not know this driver: name one that it has in the URL, or under "
-    "`drivers` in the project"
-)
+def recognised(error: OrchestrateError, dialect: Dialect) -> Recognised | None:
+    """Return which known trouble an agent's error is."""
+    return dialect.recognise(
+        Failure(
+            message=error.message,
+            sqlstate=error.details.get("sqlstate"),  # type: ignore[arg-type]
+            driver_code=error.details.get("driver_code"),  # type: ignore[arg-type]
+        )
+    )
 
 
 def explained(error: OrchestrateError, access: Access) -> OrchestrateError:
-    """Return the error with a place and a hint, where it has none of its own."""
-    hint = error.hint
-    if hint is None and error.code == "unreachable":
-        hint = access.dialect.unreachable_hint(error.message)
-    if hint is None and "NoSuchModuleError" in error.message:
-        hint = _NO_SUCH_DRIVER
-    return OrchestrateError(
+    """Return an error of looking at a target with its place, and a hint where it has none."""
+    found = explain_sight(
         error.code,
         error.message,
-        hint=hint or _HINTS.get(error.code),
+        recognised(error, access.dialect),
+        access.setting,
+        error.details,
+    )
+    return _with(
+        error,
+        message=found.message,
+        hint=error.hint or found.hint,
         where=error.where or access.environment,
+        trouble=error.trouble or found.trouble,
+    )
+
+
+def explained_step(
+    error: OrchestrateError, step: Step, dialect: Dialect, *, environment: str
+) -> OrchestrateError:
+    """Return the error of a revision that failed with a sentence and a hint, where it is known."""
+    failing = error.details.get("failing")
+    found = explain_step(
+        error.code,
+        error.message,
+        recognised(error, dialect),
+        Circumstances(
+            environment=environment,
+            revision=step.revision,
+            heads=words(step.from_heads),
+            statement=failing if isinstance(failing, str) else None,
+        ),
+    )
+    if found is None:
+        return error
+    return _with(
+        error, message=found.message, hint=found.hint, where=error.where, trouble=found.trouble
+    )
+
+
+def _with(
+    error: OrchestrateError,
+    *,
+    message: str,
+    hint: str | None,
+    where: str | None,
+    trouble: str | None,
+) -> OrchestrateError:
+    told = OrchestrateError(
+        error.code,
+        message,
+        hint=hint,
+        where=where,
+        trouble=trouble,
         details=error.details,
         findings=error.findings,
     )
+    told.__cause__ = error
+    return told

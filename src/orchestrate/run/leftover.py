@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal, assert_never
 
@@ -110,6 +110,7 @@ class Leftover:
             )
         before = snapshot_from_text(self.recorder.state.load_snapshot(digest))
         now, dialect = read_schema(), session.access.dialect
+        unusable = _new_keys(dialect.invalid_objects(before), dialect.invalid_objects(now))
         match after_comparing(compare(before, now)):
             case Doubt(differences=differences):
                 # Only for a person who has yet to decide: it may cost the agent, and `mark` needs
@@ -128,11 +129,8 @@ class Leftover:
                     differences=differences,
                     shown=shown,
                     not_shown=not_shown,
-                    unusable=tuple(
-                        name
-                        for name in dialect.invalid_objects(now)
-                        if name not in dialect.invalid_objects(before)
-                    ),
+                    unusable=tuple(unusable),
+                    remedies=tuple(unusable.values()),
                 )
             case _:
                 return None
@@ -150,6 +148,10 @@ class Leftover:
         sql = "\n".join(one[way] or "" for one in rendered.values())
         table = self.plan.basis[0].version_table.rpartition(".")[2]
         return sorted_by_effect(sql, before, now, version_table=table)
+
+
+def _new_keys(before: Mapping[str, str], now: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: remedy for name, remedy in now.items() if name not in before}
 
 
 def _rest(steps: tuple[Step, ...], heads: tuple[str, ...]) -> tuple[Step, ...]:

@@ -204,6 +204,7 @@ def _unreachable(access: Access, error: OrchestrateError) -> Unreachable:
         code=error.code,
         message=error.message,
         hint=error.hint,
+        trouble=error.trouble,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shlex
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,12 +19,14 @@ from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.spare_agent import SpareAgent
 from orchestrate.dialects.interface import Dialect
 from orchestrate.domain.alembic_call import AlembicCall
+from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Interpreter, Rows, Source, Storage, Survey
 from orchestrate.domain.observation import Habits, Observation
 from orchestrate.domain.plan import Direction, Mode, Step
 from orchestrate.domain.revisions import Graph, Revision
 from orchestrate.domain.secrets import Secret
 from orchestrate.domain.snapshot import Snapshot
+from orchestrate.planning.troubles import Setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +51,25 @@ class Access:
     step_timeout: float | None
     redactor: Redactor
     spare: SpareAgent
+    origin: str = "the spec"
+    """Where the URL comes from, in words."""
     on_output: Callable[[str], None] | None = None
     """Called from another thread with each line that the project prints."""
+
+    @property
+    def setting(self) -> Setting:
+        """Return what can be told of the target, and is no secret."""
+        url = DatabaseUrl.parse(self.url.reveal())
+        server = ":".join(str(part) for part in (url.host, url.port) if part)
+        database = url.database or ""
+        return Setting(
+            environment=self.environment,
+            place=f"{server}/{database}" if server else database,
+            server=server or self.dialect.title,
+            user=url.user,
+            origin=self.origin,
+            runner=self.redactor.redact(shlex.join(self.command)),
+        )
 
     @property
     def common(self) -> dict[str, Any]:

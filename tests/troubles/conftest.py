@@ -1,0 +1,17 @@
+"""Workspaces for the tests of known troubles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.projects import Project
+from tests.support.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """Start a folder with an Alembic project without revisions and a spec without environments."""
+    folder = tmp_path / "work"
+    return Workspace(folder=folder, project=Project(folder)).spec()
