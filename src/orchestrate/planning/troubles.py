@@ -185,7 +185,7 @@ def explain_sight(
         if code == "unreachable":
             trouble = "driver-missing"
         else:
-            return _missing_module(recognised.names["module"], details, setting)
+            return _missing_module(recognised.names["module"], message, details, setting)
     if code == "unreachable" and trouble in _CONNECTING:
         return _not_connected(message, trouble, recognised, setting)
     if code == "env-failed" and trouble == "too-many-connections":
@@ -223,7 +223,9 @@ def _not_connected(
     return Explanation(message=f"{sentence} ({message})", hint=hint, trouble=trouble)
 
 
-def _missing_module(module: str, details: Mapping[str, Any], setting: Setting) -> Explanation:
+def _missing_module(
+    module: str, message: str, details: Mapping[str, Any], setting: Setting
+) -> Explanation:
     """Say which interpreter lacks a module, and where the agent found something of its name."""
     python = details.get("executable") or setting.runner
     folder, other = details.get("found_in"), details.get("other_python")
@@ -238,7 +240,7 @@ def _missing_module(module: str, details: Mapping[str, Any], setting: Setting) -
         hint += f"`{setting.runner}`); if it is a folder of the project's, `sys_path: [FOLDER]` "
         hint += "names the folder that holds it; `directory` says where the project itself stands"
     return Explanation(
-        message=f"the project imports `{module}`, which `{python}` does not find",
+        message=f"the project imports `{module}`, which `{python}` does not find ({message})",
         hint=hint,
         trouble="module-missing",
     )
