@@ -101,7 +101,8 @@ class Driver:
     ) -> list[Message]:
         """Carry revisions out and return all that was said.
 
-        Every announcement is answered with `go`, unless `on_message` returns another answer.
+        Every announcement is answered with `go`, unless `on_message` returns another answer:
+        `stop` or `nothing`.
         """
         if steps is None:
             one = mode == "native"
@@ -118,7 +119,7 @@ class Driver:
         ):
             heard.append(message)
             answer = on_message(message) or "go"
-            if message.event in {"start", "leaving-transaction"}:
+            if message.event in {"start", "leaving-transaction"} and answer != "nothing":
                 self.agent.go() if answer == "go" else self.agent.stop()
         return heard
 

@@ -85,6 +85,64 @@ def test_stop_ends_a_run_between_two_revisions(
     assert database.heads() == ["r002"]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_step_that_was_granted_ahead_is_not_waited_for(
+    project: Project, database: Database
+) -> None:
+    """It begins only on the version that it expects, and not once `stop` was said."""
+    project.linear(4)
+    with Driver(project, database) as driver:
+        steps = driver.steps(names(range(1, 5)))
+        for step, before in zip(steps, [[], ["r001"], ["r999"], ["r003"]], strict=True):
+            step["from_heads"] = before
+        answered: list[str] = []
+
+        def answer(message: Message) -> str:
+            number = str(message.fields.get("step", ""))[-1:]
+            if message.event == "start" and number == "1":
+                driver.agent.go(ahead="step-r002")
+                driver.agent.go(ahead="step-r003")
+            if message.event == "start" and number == "2":
+                return "nothing"
+            if message.event == "start" and number == "3":
+                answered.append(database.heads()[0])  # it waits: its heads are not as expected
+                driver.agent.go(ahead="step-r004")
+                driver.agent.stop()
+            if message.event == "start" and number == "4":
+                return "nothing"
+            return "go"
+
+        heard = driver.run([], steps=steps, on_message=answer)
+    assert answered == ["r002"]
+    assert heard[-1].fields["result"]["heads"] == ["r002"]
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_what_is_granted_ahead_is_no_leave_to_leave_the_transaction(
+    project: Project, database: Database
+) -> None:
+    """`leaving-transaction` has an answer of its own, even when the next step's is there."""
+    leave = (
+        "with op.get_context().autocommit_block():\n    op.execute('CREATE TABLE alone (id int)')"
+    )
+    project.revision("r001", down=None, upgrade=leave).revision("r002", down="r001")
+    with Driver(project, database) as driver:
+        steps = driver.steps(["r001", "r002"])
+        steps[0]["from_heads"], steps[1]["from_heads"] = [], ["r001"]
+        left: list[list[str]] = []
+
+        def answer(message: Message) -> str:
+            if message.event == "start" and message.fields["step"] == "step-r001":
+                driver.agent.go(ahead="step-r002")
+            if message.event == "leaving-transaction":
+                left.append(database.tables())
+            return "nothing" if message.fields.get("step") == "step-r002" else "go"
+
+        driver.run([], steps=steps, on_message=answer)
+    assert "alone" not in left[0]
+    assert database.heads() == ["r002"]
+
+
 def test_a_failing_revision_leaves_the_ones_before_it(
     project: Project, database: Database, python: Path
 ) -> None:

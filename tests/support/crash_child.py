@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from orchestrate.cli.main import main
 from orchestrate.domain.events import NewEvent
+from orchestrate.domain.plan import Step
 from orchestrate.run.execute import Execution
 from orchestrate.run.session import Session
 from orchestrate.stores.state import StateStore
@@ -46,8 +47,8 @@ def arm(point: str) -> None:
             reach(f"after:{event.kind}")
         return stored
 
-    def dying_go(self: Session) -> None:
-        go(self)
+    def dying_go(self: Session, *, ahead: Step | None = None) -> None:
+        go(self, ahead=ahead)
         reach("go")
         if point.startswith("answered:"):
             # The agent has carried the step out and said so, and nobody has read it.

@@ -204,14 +204,23 @@ class AgentProcess:
                     pass
             yield message
 
-    def go(self) -> None:
-        """Let the agent begin what it announced."""
-        self._send({"do": "go"})
+    def go(self, *, ahead: str | None = None) -> None:
+        """Let the agent begin what it announced; or, `ahead` of its announcement, a step."""
+        self._send({"do": "go"} if ahead is None else {"do": "go", "step": ahead})
 
     def stop(self) -> None:
         """Have the agent end the run before what it announced."""
         self._running = False
         self._send({"do": "stop"})
+
+    def stop_from_signal(self) -> None:
+        """Ask for the same in a signal's handler, which may have interrupted this very class.
+
+        Where a request is being written just now nothing is sent: `stop` follows in its turn.
+        """
+        if self._unwritten == 0 and not self._write_lock.locked() and not self._closed:
+            with contextlib.suppress(OSError, ValueError):
+                os.write(self._pipes[0].fileno(), b'{"do":"stop"}\n')
 
     # --- ending -------------------------------------------------------------------------------
 

@@ -262,6 +262,9 @@ class Channel:
         self._lock = threading.Lock()
         self._queue: queue.SimpleQueue[Json | None] = queue.SimpleQueue()
         self._secrets: list[str] = []
+        self._held = b""
+        self._granted: set[str] = set()
+        self._stopping = False
         self.request_id: Any = None
         self.gone = False
         self.in_revision = False
@@ -350,21 +353,69 @@ class Channel:
 
     def send(self, event: str, **fields: Any) -> None:
         """Send one message. A child process stays silent; a broken pipe means nobody listens."""
+        self._send(event, fields, hold=False)
+
+    def send_with_next(self, event: str, **fields: Any) -> None:
+        """Send one message together with the next, which follows at once: one wake-up for both."""
+        self._send(event, fields, hold=True)
+
+    def _send(self, event: str, fields: Json, *, hold: bool) -> None:
         if os.getpid() != self._pid:
             return
         message = {"id": self.request_id, "event": event, **fields}
         data = json.dumps(message, separators=(",", ":"), default=str).encode("utf-8") + b"\n"
         with self._lock:
+            data, self._held = self._held + data, b""
+            if hold:
+                self._held = data
+                return
             while data and not self.gone:
                 try:
                     data = data[os.write(self._output, data) :]
                 except OSError:  # noqa: PERF203 - a pipe may take a line in several pieces
                     self.gone = True
 
-    def may_go_on(self) -> bool:
-        """Wait for `go` or `stop` after an announcement."""
-        message = self.next()
-        return message is not None and message.get("do") == "go"
+    def begin_run(self) -> None:
+        """Forget what was said about steps of an earlier run."""
+        self._granted.clear()
+        self._stopping = False
+
+    def may_begin(self, step: str, *, ahead: bool) -> bool:
+        """Wait for `go` or `stop` after a step was announced.
+
+        A `go` may have come before, naming the step; it counts if `ahead`. A `stop` counts from the
+        moment it is read, whatever was granted.
+        """
+        while True:
+            while not self._queue.empty():
+                if self._hear(self._queue.get()):
+                    return not self._stopping
+            if self._stopping or self.gone:
+                return False
+            if ahead and step in self._granted:
+                return True
+            if self._hear(self._queue.get()):
+                return not self._stopping
+
+    def may_leave(self) -> bool:
+        """Wait for `go` after a step said that it leaves its transaction."""
+        while not self.gone:
+            if self._hear(self._queue.get()):
+                return True
+        return False
+
+    def _hear(self, message: Json | None) -> bool:
+        """Note an answer to an announcement; return whether it lets what is waiting go on."""
+        if message is None:
+            self._queue.put(None)
+            return False
+        if message.get("do") != "go":
+            self._stopping = True
+        elif message.get("step") is None:
+            return True
+        else:
+            self._granted.add(message["step"])
+        return False
 
 
 # --- Connections of our own -----------------------------------------------------------------------
@@ -1226,6 +1277,11 @@ class Job:
         self._agent = agent
 
     @property
+    def about(self) -> Json:
+        """Return the fields that say which target this is about, and how it is reached."""
+        return {name: self.request.get(name) for name in ("project", "url", "dialect")}
+
+    @property
     def side(self) -> Side:
         """Return our own connection to the target, which only looks."""
         return self._agent.side_for(self.project.url)
@@ -1510,6 +1566,7 @@ class Probe(EnvRun):
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         self.result: Json = {}
+        self.seen: Json = {}
 
     def steps(self, heads: Sequence[str], context: Any) -> Iterable[Any]:
         """Read what only env.py's own run can tell; the revisions are not loaded."""
@@ -1572,7 +1629,31 @@ class Probe(EnvRun):
             unmade_databases=[one for one in job.looking.replaced if one != missing],
         )
         self._compare_views(result)
+        self.seen = result
         return result
+
+    def again(self, job: Job) -> Json | None:
+        """Look once more through our own connection alone; None where that is not enough.
+
+        What only env.py can tell is as it was a moment ago, and every `run` reads it again.
+        """
+        self.job = job
+        if not job.kit.get("tables") or job.missing_file() is not None:
+            return None
+        try:
+            if comparable(job.identity()) != comparable(self.seen["identity"]):
+                return None
+            tables = job.side.rows(job.kit["tables"])
+        except Exception:
+            job.side.close()  # it may only have been idle for too long
+            return None
+        return {
+            **self.seen,
+            "heads": self.visible_heads(),
+            "has_version_table": any(self._is_version_table(row) for row in tables),
+            "tables": sum(not self._is_version_table(row) for row in tables),
+            "graph_digest": job.files.digest(job.project.probed),
+        }
 
     def _tables(self, names: list[str] | None, missing: str | None) -> Rows:
         if names is not None:
@@ -1653,6 +1734,7 @@ class Stepper(EnvRun):
 
     def run(self) -> Json:
         """Carry out the steps and return what was done."""
+        self.job.channel.begin_run()
         self.job.watch.target(self.job.project.url)
         groups = [[one] for one in self.all_steps] if self.mode == "isolated" else [self.all_steps]
         for group in groups:
@@ -1779,7 +1861,9 @@ class Stepper(EnvRun):
             self.before = self.after or self.job.snapshot()
         channel = self.job.channel
         channel.send("start", step=step["id"], heads=heads, snapshot=self.before)
-        if channel.gone or not channel.may_go_on():
+        if channel.gone or not channel.may_begin(
+            step["id"], ahead=sorted(heads) == sorted(step.get("from_heads") or ())
+        ):
             return False
         channel.in_revision = True
         self.current = step
@@ -1896,8 +1980,7 @@ class Stepper(EnvRun):
         self.job.channel.send(
             "leaving-transaction", step=self.current and self.current["id"], snapshot=before
         )
-        if not self.job.channel.may_go_on() and not self.job.channel.gone:
-            raise Refusal("step-failed", "stopped before the step left its transaction")
+        self.job.channel.may_leave()
 
     def _limited_snapshot(self) -> dict[str, Rows] | None:
         """Read the schema, but not for ever: the step's own locks may stand in the way."""
@@ -1934,7 +2017,10 @@ class Stepper(EnvRun):
         self.current = None
         self.job.watch.step = None
         if not self.marking:
-            self.job.channel.send(
+            # What is announced next is at hand, unless the schema is read first.
+            more = self.mode == "session" and not self.snapshots and step is not self.todo[-1]
+            send = self.job.channel.send_with_next if more else self.job.channel.send
+            send(
                 "committed",
                 step=step["id"],
                 heads=heads,
@@ -2673,10 +2759,12 @@ class Agent:
         self.events = Events()
         self.files = Files()
         self._side: Side | None = None
+        self._last_probe: Probe | None = None
         self._locks: dict[str, Lock] = {}
         self._import_error: BaseException | None = None
         self._handlers: dict[str, Callable[[Job], Json]] = {
-            "probe": lambda job: Probe(job).probe(),
+            "probe": self._probe,
+            "look": self._look,
             "graph": read_graph,
             "survey": survey,
             "sources": find_sources,
@@ -2783,6 +2871,22 @@ class Agent:
         side.open_or_refuse()
         self._side = side
         return side
+
+    def _probe(self, job: Job) -> Json:
+        self._last_probe = None
+        probe = Probe(job)
+        result = probe.probe()
+        self._last_probe = probe
+        return result
+
+    def _look(self, job: Job) -> Json:
+        """Look once more at what was probed last; at anything else as for the first time."""
+        last = self._last_probe
+        if last is not None and last.job.about == job.about:
+            found = last.again(job)
+            if found is not None:
+                return found
+        return self._probe(job)
 
     def _query(self, job: Job) -> Json:
         statements: dict[str, str] = job.request["statements"]

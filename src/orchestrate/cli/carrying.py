@@ -79,7 +79,7 @@ def carry_out(
     )
     with kept_lease(bench.state, wanted, bench.clock) as lease:
         _await_lock(bench, session, observation, patience=60.0 if run else 5.0)
-        observation = session.observe()
+        observation = session.observe_again()
         if run is None:
             # Looked at once more: another run may have begun, and died, since the first look.
             refuse_unfinished(bench, observation)
@@ -132,7 +132,8 @@ def _interruption(bench: Workbench, sessions: list[Session]) -> Interruption:
     """Return what Ctrl-C does in a run: stop at the next safe point, then end the running step."""
     interruption = Interruption()
 
-    def tell() -> None:
+    def stop() -> None:
+        sessions[-1].stop_from_signal()
         # Past Python's own buffer: a signal may come while the main thread is writing to it.
         if bench.invocation.verbosity >= 0:
             with contextlib.suppress(OSError):
@@ -141,7 +142,7 @@ def _interruption(bench: Workbench, sessions: list[Session]) -> Interruption:
     def end_the_running_step() -> None:
         sessions[-1].shoot()
 
-    interruption.on_first, interruption.on_second = tell, end_the_running_step
+    interruption.on_first, interruption.on_second = stop, end_the_running_step
     return interruption
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Final
 
 from orchestrate.adapters.agent_process import Message
@@ -59,7 +60,13 @@ class Execution:
     lock_retries: int
     _attempts: int = 0
     _ahead: set[str] = field(default_factory=set)
-    """Steps recorded as started that the agent was not yet let go for."""
+    """Steps recorded as started of which it is not known that the agent began them."""
+    _granted: set[str] = field(default_factory=set)
+    """Those among them that the agent at work may begin without asking."""
+    _next: dict[str, Step] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._next = {one.id: step for one, step in pairwise(self.plan.steps)}
 
     def carry_out(self, session: Session) -> Outcome:
         """Bring the run as far as it goes, journal how it ended, and return that.
@@ -101,6 +108,8 @@ class Execution:
         """Have the agent carry the steps out; the journal is durable before each of them."""
         by_id = {step.id: step for step in steps}
         running: Step | None = None
+        stopping: Outcome | None = None
+        self._granted.clear()
         try:
             for message in session.run(
                 steps,
@@ -111,25 +120,27 @@ class Execution:
                 step = by_id.get(message.fields.get("step", ""))
                 match message.event:
                     case "start" if step:
-                        refusal = self._refuse(step, message)
-                        if refusal:
-                            session.stop()
-                            self.recorder.save()
-                            return refusal
                         running = step
-                        self._begin(session, step, message)
+                        stopping = self._refuse(step, message)
+                        if stopping is None:
+                            self._begin(session, step, message)
+                            continue
+                        session.stop()
+                        if step.id not in self._granted:
+                            break
+                        # It may have begun before it heard that: what it says next tells.
                     case "leaving-transaction" if step:
                         self._record(session, "step.left-transaction", step, message)
                         session.go()
                     case "committed" if step:
                         self._committed(session, step, message)
-                        running = None
+                        running = stopping = None
                     case "statement" | "waiting" | "phase" | "alive":
                         self.recorder.show(f"step.{message.event}", step, message.fields)
                     case _:
                         pass
             self.recorder.save()
-            return self._walked(steps)
+            return stopping or self._walked(steps)
         except OrchestrateError as error:
             if error.code == "state-unavailable":
                 session.kill()
@@ -176,18 +187,19 @@ class Execution:
     def _begin(self, session: Session, step: Step, message: Message) -> None:
         """Let the agent begin a step that is durably recorded as started.
 
-        What the next step may have recorded before its time is written while this one works: a
-        step that the server undoes costs nothing when it turns out not to have begun. One that
-        stays is never recorded ahead, because the schema just before it belongs to the record.
+        The next step is recorded, and then granted, while this one works, so that the agent waits
+        neither for the disk nor for us: a step that the server undoes costs nothing when it turns
+        out not to have begun. One that stays is never recorded ahead, because the schema just
+        before it belongs to the record.
         """
         self.lease.step = step.id
         self._attempts += 1
         title = {"revision": step.revision, "title": step.title}
-        if step.id in self._ahead:
-            self._ahead.discard(step.id)
-        else:
+        if step.id not in self._ahead:
             self._record(session, "step.started", step, message, **title)
-        session.go()
+        if step.id not in self._granted:
+            session.go()
+        self._ahead.discard(step.id)
         following = self._following(step)
         if following is not None and message.fields.get("snapshot") is None:
             self.recorder.queue(
@@ -195,15 +207,17 @@ class Execution:
             )
             self._ahead.add(following.id)
         self.recorder.save()
+        if following is not None and following.id in self._ahead and not self.lease.lost:
+            session.go(ahead=following)
+            self._granted.add(following.id)
         self.recorder.show("step.started", step, title)
 
     def _following(self, step: Step) -> Step | None:
         """Return the step after this one if it may be recorded ahead."""
-        steps = self.plan.steps
-        index = next(number for number, one in enumerate(steps) if one.id == step.id) + 1
-        if index == len(steps) or steps[index].id in self._ahead:
+        following = self._next.get(step.id)
+        if following is None or following.id in self._ahead or not following.transactional:
             return None
-        return steps[index] if steps[index].transactional else None
+        return following
 
     def _record(
         self, session: Session, kind: EventKind, step: Step, message: Message, **data: object
@@ -224,6 +238,7 @@ class Execution:
                 f"connection of our own sees {words(found)}",
             )
         self._attempts = 0
+        self._ahead.discard(step.id)
         # Becomes durable together with the next step's start, in one write: until then the
         # database itself is the proof, and resume reads it there.
         self.recorder.queue(
@@ -257,6 +272,7 @@ class Execution:
         details: Mapping[str, Any] = error.details
         heads = details.get("heads")
         if step is not None:
+            self._ahead.discard(step.id)
             self.recorder.append(
                 "step.failed",
                 step,

@@ -113,7 +113,13 @@ class Session:
 
     def observe(self) -> Observation:
         """Read where the target stands, through env.py and a connection of our own; read-only."""
-        found = self._call("probe")
+        return self._observed(self._call("probe"))
+
+    def observe_again(self) -> Observation:
+        """Read what may have moved since this session observed the target; env.py does not run."""
+        return self._observed(self._call("look"))
+
+    def _observed(self, found: Mapping[str, Any]) -> Observation:
         dialect = self.access.dialect
         schema = found["version_table_schema"] or found.get("default_schema")
         table = found["version_table"]
@@ -270,13 +276,20 @@ class Session:
             if message.event == "output":
                 yield str(message.fields["text"])
 
-    def go(self) -> None:
-        """Let the agent begin what it announced."""
-        self.agent.go()
+    def go(self, *, ahead: Step | None = None) -> None:
+        """Let the agent begin what it announced; or, `ahead` of its announcement, a step.
+
+        What is granted ahead begins only if the version table is then as the step expects it.
+        """
+        self.agent.go(ahead=ahead.id if ahead else None)
 
     def stop(self) -> None:
         """Have the agent end the run before what it announced."""
         self.agent.stop()
+
+    def stop_from_signal(self) -> None:
+        """Have the agent end the run before its next step; for a signal's handler."""
+        self.agent.stop_from_signal()
 
     def kill(self) -> None:
         """End the agent at once, in the middle of whatever it does."""
