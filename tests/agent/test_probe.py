@@ -195,6 +195,23 @@ def test_a_lock_and_a_journal_mode_are_no_writes(
     assert database.rows("PRAGMA journal_mode") == [("wal",)]
 
 
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///file:own?mode=memory&uri=true"])
+def test_a_database_of_the_projects_in_memory_may_be_written_to(
+    project: Project, new_database: NewDatabase, url: str, python: Path
+) -> None:
+    """An application that is set up beside the migration may keep its own things in memory."""
+    project.linear(1).env(
+        "default",
+        setup=f"""
+            from sqlalchemy import create_engine, text
+            with create_engine({url!r}).begin() as own:
+                own.execute(text("CREATE TABLE own (id INTEGER)"))
+        """,
+    )
+    with Driver(project, new_database("sqlite"), python=python) as driver:
+        assert driver.ask("probe")["heads"] == []
+
+
 def test_an_env_py_that_writes_may_be_let(project: Project, database: Database) -> None:
     """`read_only_probe: false` is for env.py files that create their schema."""
     database.execute("CREATE TABLE something (id INTEGER)")

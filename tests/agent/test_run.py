@@ -59,6 +59,23 @@ def test_every_mode_goes_up_and_down(
     assert database.tables() == ["alembic_version", "t1"]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("mode", ["session", "isolated"])
+def test_an_env_py_that_shuts_readers_out(
+    project: Project, database: Database, mode: str, python: Path
+) -> None:
+    """With `BEGIN EXCLUSIVE`, reading the version table locks the file against our connection."""
+    database.execute("CREATE TABLE something (id INTEGER)")
+    project.linear(2).env("sqlite_exclusive")
+    up = names(range(1, 3))
+    with Driver(project, database, python=python) as driver:
+        driver.run(up[:1], mode=mode)
+        driver.run(up[1:], mode=mode)
+        driver.run(up[:0:-1], mode=mode, direction="downgrade")
+    assert database.heads() == ["r001"]
+    assert database.tables() == ["alembic_version", "something", "t1"]
+
+
 def test_nothing_is_written_before_the_first_go(project: Project, database: Database) -> None:
     """`stop` at the first announcement leaves not even a version table."""
     database.execute("CREATE TABLE something (id INTEGER)")

@@ -237,6 +237,22 @@ with connectable.connect().execution_options(isolation_level="AUTOCOMMIT") as co
         """,
         migrate='context.execute("BEGIN IMMEDIATE")\n' + MIGRATE,
     ),
+    # SQLite only, as Langflow and SQLAlchemy's documentation have it, with a lock that shuts out
+    # readers, too.
+    "sqlite_exclusive": Shape(
+        connect="""\
+from sqlalchemy import event
+
+@event.listens_for(connectable, "connect")
+def leave_it_to_us(connection, record):
+    connection.isolation_level = None
+
+@event.listens_for(connectable, "begin")
+def begin(connection):
+    connection.exec_driver_sql("BEGIN EXCLUSIVE")
+
+with connectable.connect() as connection:"""
+    ),
     "no_transaction": Shape(migrate="context.run_migrations()"),
     "version_table": Shape(configure='version_table="schema_version"'),
     # The schema has to exist; not for SQLite.

@@ -449,7 +449,8 @@ def sqlite_path(url: Any) -> str | None:
     path = url.database
     if path.startswith("file:"):
         parts = urllib.parse.urlsplit(path)
-        if ":memory:" in path or "mode=memory" in parts.query + str(dict(url.query)):
+        modes = (url.query.get("mode"), *urllib.parse.parse_qs(parts.query).get("mode", ()))
+        if ":memory:" in path or "memory" in modes:
             return None
         path = urllib.parse.unquote(parts.path)
     return str(os.path.abspath(path))
@@ -806,10 +807,22 @@ class Looking:
                 return
             cursor = connection.connection.cursor()
             try:
-                for statement in self.statements:
-                    cursor.execute(statement)
+                if not self._in_own_memory(connection, cursor):
+                    for statement in self.statements:
+                        cursor.execute(statement)
             finally:
                 cursor.close()
+
+    @staticmethod
+    def _in_own_memory(connection: Any, cursor: Any) -> bool:
+        """Tell whether it is an SQLite database in memory, the project's own: no harm in writing.
+
+        By its URL, too: memory may also stand for a file that does not exist yet.
+        """
+        if connection.dialect.name != "sqlite" or sqlite_path(connection.engine.url) is not None:
+            return False
+        cursor.execute("PRAGMA database_list")
+        return not any(file for _number, _name, file in cursor.fetchall())
 
     def _failed(self, context: Any) -> None:
         if self.active and refused_as_read_only(context.original_exception):
@@ -1822,6 +1835,7 @@ class Stepper(EnvRun):
         first = True
         for step in self.todo:
             if first:
+                self._let_others_read(context.connection)
                 self._compare_heads(heads)
             if not self._announce(step):
                 self.stopped = True
@@ -1835,6 +1849,25 @@ class Stepper(EnvRun):
                 self.job.watch.statement = None
             if self.mode == "session":
                 self._confirm(step)
+
+    def _let_others_read(self, connection: Any) -> None:
+        """End the transaction of env.py in which it locked an SQLite file without writing.
+
+        One that begins each of them with `BEGIN EXCLUSIVE` has locked us out since it read the
+        version table. Who wrote holds a lock that lets others read.
+        """
+        if self.job.kit.get("lock_kind") != "file" or self.mode == "native":
+            return
+        if self.habits["external_transaction"] or not transaction_open(connection):
+            return
+        patience = self.job.side.rows("PRAGMA busy_timeout")[0][0]
+        try:
+            self.job.side.rows("PRAGMA busy_timeout = 0", "PRAGMA schema_version")
+        except Exception:
+            transaction = connection.get_transaction()
+            (transaction or connection.connection).rollback()
+        finally:
+            self.job.side.rows(f"PRAGMA busy_timeout = {patience}")
 
     def _compare_heads(self, heads: Sequence[str]) -> None:
         seen = self.visible_heads()
