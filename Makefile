@@ -11,7 +11,7 @@ workers ?= 2
 pytest_args ?=
 
 .PHONY: demo test check check-format check-lint check-types check-imports check-agent \
-  check-docs check-transcript format bench docs servers interpreters clean
+  check-docs check-transcript format bench wild docs servers interpreters clean
 
 # A killed run and its resume, on SQLite, in a minute: needs no server and no development package.
 demo: $(venv)/installed
@@ -50,6 +50,11 @@ format: $(venv)/installed-dev
 # The figures of benchmarks/RESULTS.md, measured against plain Alembic on a private PostgreSQL.
 bench: $(venv)/installed-dev servers
 	$(bin)/python -m benchmarks
+
+# Projects out of the wild, each in an environment of its own under .cache/wild, driven from an empty
+# database to head: docs/compatibility.md. Less of it: .venv/bin/python -m wild NAME --dialect D
+wild: $(venv)/installed-dev servers
+	$(bin)/python -m wild
 
 # Write again what is generated: command line, error codes, JSON Schema, the README's transcript.
 docs: $(venv)/installed-dev

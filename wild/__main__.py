@@ -1,0 +1,145 @@
+"""Drive projects out of the wild: `python -m wild [NAME…] [--dialect D]`.
+
+Owns the order: installations two at a time, chains as soon as their environment is there, and
+the measuring at the end, when nothing else is at work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+from wild import report, results
+from wild.case import Case, MisbehavedError
+from wild.databases import Databases
+from wild.driving import drive, drive_to_limit, measure
+from wild.environments import CACHE, InstallError, ready, versions
+from wild.recipes import DIALECTS, Chain, chains
+from wild.results import Entry
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Drive what is asked for; return 1 if anything misbehaves."""
+    known = chains()
+    parser = argparse.ArgumentParser(prog="python -m wild", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}")
+    parser.add_argument("--dialect", action="append", choices=DIALECTS)
+    parser.add_argument("--jobs", type=int, default=2, help="chains at the same time")
+    parser.add_argument("--no-measure", action="store_true", help="leave the seconds as they were")
+    parser.add_argument("--no-results", action="store_true", help="write no file")
+    options = parser.parse_args(arguments)
+    unknown = sorted(set(options.names) - set(known))
+    if unknown:
+        parser.error(f"no such chain: {', '.join(unknown)}")
+    chosen = [known[name] for name in options.names] or list(known.values())
+    wanted = [
+        (chain, dialect)
+        for chain in chosen
+        for dialect in chain.all_dialects
+        if not options.dialect or dialect in options.dialect
+    ]
+    databases = Databases()
+    try:
+        entries = _run(wanted, databases, jobs=options.jobs, measured=not options.no_measure)
+    finally:
+        databases.close()
+    if not options.no_results:
+        everything = {**results.read(), **{entry.key: entry for entry in entries}}
+        results.keep(everything)
+        report.DOCUMENT.write_text(report.render(known, everything), "utf-8")
+    bad = [entry for entry in entries if entry.verdict == "misbehaves"]
+    print(f"{len(entries) - len(bad)} of {len(entries)} behave")
+    return 1 if bad else 0
+
+
+def _run(
+    wanted: Sequence[tuple[Chain, str]], databases: Databases, *, jobs: int, measured: bool
+) -> list[Entry]:
+    environments = {chain.environment.name: chain.environment for chain, _ in wanted}
+    with ThreadPoolExecutor(2) as installers, ThreadPoolExecutor(jobs) as drivers:
+        pythons = {name: installers.submit(ready, one) for name, one in environments.items()}
+        tasks = [
+            drivers.submit(_drive, chain, dialect, pythons[chain.environment.name], databases)
+            for chain, dialect in wanted
+        ]
+        driven = [task.result() for task in tasks]
+    before = results.read()
+    return [
+        _entry(case, _measured(case, problem) if measured else problem, before)
+        for case, problem in driven
+    ]
+
+
+def _measured(case: Case, problem: str) -> str:
+    """Measure a chain that behaves so far; return what is wrong, or nothing."""
+    if problem or case.dialect not in case.chain.dialects:
+        return problem
+    missed = _attempt(case, measure)
+    told = ", ".join(f"{name} {one:.1f} s" for name, one in case.seconds.items())
+    print(f"{case.name}: {told}{' MISSED' if missed else ''}", flush=True)
+    return missed
+
+
+def _drive(
+    chain: Chain, dialect: str, installed: Future[Path], databases: Databases
+) -> tuple[Case, str]:
+    began = time.monotonic()
+    try:
+        python = installed.result()
+    except InstallError as error:
+        python, problem = Path(), f"not installed: {error}"
+    else:
+        problem = ""
+    folder = CACHE / "runs" / f"{chain.name}-{dialect}"
+    case = Case(chain=chain, dialect=dialect, python=python, folder=folder, databases=databases)
+    if not problem:
+        problem = _attempt(case, drive if dialect in chain.dialects else drive_to_limit)
+    seconds = time.monotonic() - began
+    verdict = f"MISBEHAVES\n{problem}" if problem else "; ".join(case.checks)
+    print(f"{case.name}: {verdict} ({seconds:.0f} s)", flush=True)
+    return case, problem
+
+
+def _attempt(case: Case, act: Callable[[Case], None]) -> str:
+    """Return what is wrong, or nothing."""
+    try:
+        act(case)
+    except MisbehavedError as error:
+        return str(error)
+    except Exception:  # noqa: BLE001 - the others shall be driven all the same
+        return traceback.format_exc()
+    return ""
+
+
+def _entry(case: Case, problem: str, before: Mapping[str, Entry]) -> Entry:
+    old = before.get(f"{case.chain.name} {case.dialect}")
+    seconds = case.seconds or (old.seconds if old else {})
+    works = case.dialect in case.chain.dialects
+    package = case.chain.environment.packages[0].split("==", maxsplit=1)[0].split("[")[0]
+    installed = versions(case.python, package, "alembic", "sqlalchemy")
+    server = case.databases.version(case.dialect)
+    return Entry(
+        chain=case.chain.name,
+        dialect=case.dialect,
+        verdict="misbehaves" if problem else "works" if works else "limit",
+        date=datetime.now(UTC).date().isoformat(),
+        versions={
+            **installed,
+            "Python": case.chain.environment.python,
+            **({"server": server} if server else {}),
+        },
+        facts=case.facts,
+        checks=tuple(case.checks),
+        seconds={name: round(one, 1) for name, one in seconds.items()},
+        problem=problem[:2000],
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
