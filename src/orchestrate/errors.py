@@ -63,6 +63,7 @@ CODES: Final[Mapping[str, tuple[ExitStatus, str]]] = {
     "agent-stalled": (_FAILED, "The agent gave no answer before its deadline"),
     "unknown-database-revision": (_FAILED, "The database is at a revision this checkout lacks"),
     "alembic-failed": (_FAILED, "A command of Alembic's ended with an error"),
+    "command-failed": (_FAILED, "A command of the spec could not be run, or ended with an error"),
     "step-failed": (_FAILED, "A step failed and was rolled back"),
     "swallowed": (_FAILED, "env.py hid an error: the revision ran, the version did not move"),
     "not-committed": (_FAILED, "The revision ran and its commit never became visible"),

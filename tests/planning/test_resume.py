@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -109,3 +110,22 @@ def test_native_step_done_in_part() -> None:
     assert whole == Carry()
     loose = step(parts=parts, transactional=False)
     assert decide(loose, record("started"), ("r3",), changed=()) == Compare()
+
+
+def test_a_command_may_have_done_anything() -> None:
+    """A hook's rows prove nothing: begun and not ended well, the schema decides."""
+    hook = step(kind="hook", transactional=False)
+    for heads in (BEFORE, AFTER, ELSE):
+        assert decide(hook, record("started"), heads, changed=()) == Compare()
+    assert decide(hook, None, BEFORE, changed=()) == Carry()
+    assert decide(hook, record("finished"), ELSE, changed=()) == Skip()
+
+
+def test_a_stamp_that_is_there_already() -> None:
+    """What ran before it brought the rows along; one that leads nowhere is repeated."""
+    stamp = step(kind="stamp")
+    assert decide(stamp, None, AFTER, changed=()) == RecordFinished()
+    assert decide(stamp, record("started"), AFTER, changed=()) == RecordFinished()
+    assert decide(stamp, record("started"), BEFORE, changed=()) == Carry()
+    nowhere = replace(stamp, to_heads=BEFORE)
+    assert decide(nowhere, record("started"), BEFORE, changed=()) == Carry()

@@ -69,14 +69,11 @@ def test_what_protects_nothing_is_let_through(tmp_path: Path) -> None:
 
 
 def test_parts_of_the_project_count(tmp_path: Path) -> None:
-    """SSH and baselines are declared on the project and missed by each environment."""
+    """SSH is declared on the project and missed by each environment; a baseline is kept."""
     found = codes(
         tmp_path,
         project={"runner": {"ssh": {"host": "app1"}}, "baseline": {"stamp": "abc"}},
         environments={"prod": {"url": "sqlite:///p.db"}},
     )
 
-    assert found == [
-        ("runner.ssh", "migrations.yaml:1:14"),
-        ("baseline", "migrations.yaml:1:51"),
-    ]
+    assert found == [("runner.ssh", "migrations.yaml:1:14")]

@@ -9,10 +9,10 @@ connections of our own, keeping env.py from writing, the project, the watch over
 statement, the runs of env.py (probe, steps, rendering), the graph, and the agent itself.
 
 Alembic's context is made of module globals, so one process never does two things at once. Private
-names of Alembic used here, all present from 1.8.0 to 1.20.1: `_ensure_version_table` and
-`_has_version_table` of the migration context, `memo` of its implementation, `_version_locations`
-and `_load_revisions` of the script directory, `_orig_branch_labels` and `_resolved_dependencies` of
-a revision.
+names of Alembic used here, all present from 1.8.0 to 1.20.1: `_ensure_version_table`,
+`_has_version_table` and `_version` of the migration context, `_exec` and `memo` of its
+implementation, `_version_locations` and `_load_revisions` of the script directory,
+`_orig_branch_labels` and `_resolved_dependencies` of a revision.
 """
 # ruff: noqa: BLE001  (whatever the project's code raises has to be told, not to end the agent)
 # ruff: noqa: PTH100, PTH109, PTH110, PTH112, PTH116, PTH118, PTH120, PTH123, PTH202, PTH208
@@ -1713,7 +1713,10 @@ class Stepper(EnvRun):
         self.all_steps: list[Json] = request["steps"]
         self.direction: str = request["direction"]
         self.marking = request["do"] == "mark"
+        self.stamping = self.direction == "stamp"
         self.mode: str = "session" if self.marking else request["mode"]
+        if self.stamping:
+            self.mode = "isolated"  # believed when env.py has returned, whatever transaction it has
         self.snapshots = bool(request.get("snapshots"))
         self.todo: list[Json] = []
         self.done = 0
@@ -1843,6 +1846,9 @@ class Stepper(EnvRun):
             if first:
                 first = False
                 self._prepare(heads, context)
+            if self.stamping:
+                self._stamp(step, context)
+                return
             for part in self._parts(step):
                 yield self._alembic_step(context, part)
                 self.job.channel.end_child()
@@ -1954,6 +1960,8 @@ class Stepper(EnvRun):
         refresh_revisions(self.job, script)
         for step in self.all_steps:
             for part in self._parts(step):
+                if self.stamping and not part.get("file_sha256"):
+                    continue  # the base has no file
                 revision = find_revision(self.job, script, part["revision"])
                 wanted = part.get("file_sha256")
                 path = revision.path
@@ -1963,6 +1971,26 @@ class Stepper(EnvRun):
                         f"revision {part['revision']} changed since the plan was made: {path}",
                     )
                     raise self.fault
+
+    def _stamp(self, step: Json, context: Any) -> None:
+        """Make the version table hold these rows and no others, in one transaction."""
+        wanted = sorted(step["to_heads"])
+        table = context._version
+        with context.begin_transaction(_per_migration=True):
+            context.impl._exec(table.delete())
+            for revision in wanted:
+                context.impl._exec(table.insert().values(version_num=revision))
+            info_class = importlib.import_module("alembic.runtime.migration").MigrationInfo
+            info = info_class(
+                revision_map=context.script.revision_map,
+                is_upgrade=True,
+                is_stamp=True,
+                up_revisions=wanted,
+                down_revisions=[],
+            )
+            for callback in context.on_version_apply_callbacks:
+                callback(ctx=context, step=info, heads=set(wanted), run_args={})
+        self.bodies = self.versions = len(self._parts(step))
 
     def _alembic_step(self, context: Any, part: Json) -> Any:
         revision = context.script.get_revision(part["revision"])

@@ -68,6 +68,7 @@ def prepare(
             to=to,
             transactions=project.transactions,
             spec_digest=bench.spec.spec_digest(environment),
+            baseline=project.baseline,
         ),
         observation,
         chain,

@@ -16,10 +16,16 @@ from orchestrate.stores.plan_files import write_file
 
 def with_sql(plan: Plan, session: Session) -> Plan:
     """Return the plan with each step's SQL, or why a step cannot be rendered offline."""
-    if not plan.steps:
+    revisions = [step for step in plan.steps if step.kind in {"upgrade", "downgrade"}]
+    if not revisions:
         return plan
-    rendered = session.render(plan.steps, plan.direction)
-    return replace(plan, steps=tuple(_with_sql(step, rendered) for step in plan.steps))
+    rendered = session.render(revisions)
+    return replace(
+        plan,
+        steps=tuple(
+            _with_sql(step, rendered) if step in revisions else step for step in plan.steps
+        ),
+    )
 
 
 def _with_sql(step: Step, rendered: Any) -> Step:
@@ -47,12 +53,13 @@ def write_sql(plan: Plan, folder: Path, redact: Callable[[str], str]) -> int:
             "usage", f"The folder `{folder}` cannot be made: {error.strerror}"
         ) from error
     ways = ("up", "down") if plan.direction == "upgrade" else ("down", "up")
-    for step in plan.steps:
+    steps = [step for step in plan.steps if step.kind in {"upgrade", "downgrade"}]
+    for step in steps:
         for way, sql in zip(ways, (step.sql, step.sql_back), strict=True):
             write_file(
                 folder / f"{_file_name(step)}.{way}.sql", redact(_file_text(plan, step, sql, way))
             )
-    return 2 * len(plan.steps)
+    return 2 * len(steps)
 
 
 def _file_name(step: Step) -> str:

@@ -13,9 +13,9 @@ from orchestrate.domain.findings import Finding
 
 FORMAT: Final = "orchestrate.plan/1"
 
-Direction = Literal["upgrade", "downgrade"]
+Direction = Literal["upgrade", "downgrade", "stamp"]
 Mode = Literal["session", "isolated", "native"]
-StepKind = Literal["upgrade", "downgrade", "stamp"]
+StepKind = Literal["upgrade", "downgrade", "stamp", "hook"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Basis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One revision inside a step of mode `native`, where one step carries several."""
+    """One revision inside a step that carries several."""
 
     revision: str
     from_heads: tuple[str, ...]
@@ -58,7 +58,9 @@ class Step:
     file: str
     file_sha256: str
     parts: tuple[Part, ...] = ()
-    """The revisions of a `native` step, in order; empty in every other mode."""
+    """The revisions of a `native` step, in order; of a `stamp` step those that are recorded."""
+    command: tuple[str, ...] = ()
+    """Argument list of a `hook` step. What is secret reaches it by variables, never by this."""
     sql: str | None = None
     """What Alembic renders offline, when it was asked for; for reading, never executed."""
     sql_back: str | None = None

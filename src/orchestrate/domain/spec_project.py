@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from orchestrate.domain.spec_places import Declared
 from orchestrate.domain.spec_sources import UrlText
@@ -23,6 +23,7 @@ from orchestrate.domain.spec_types import (
     Template,
     Text,
     Variable,
+    mistake,
 )
 
 
@@ -162,8 +163,21 @@ INJECT: Final = Later(Inject)
 class Baseline(Model):
     """What is done with an empty database in place of running every revision."""
 
-    stamp: Revision = Field(description="Revision the database is at afterwards.")
-    run: Command | None = Field(default=None, description="Program that builds the schema.")
+    stamp: Revision | None = Field(
+        default=None, description="Revision the database is at afterwards; none means the base."
+    )
+    run: Command | None = Field(
+        default=None,
+        description=(
+            "Program of this machine that builds the schema; it gets ORCHESTRATE_DATABASE_URL."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if self.stamp is None and self.run is None:
+            raise mistake("missing-key", "one of `stamp`, `run` is missing")
+        return self
 
 
 class Project(Declared):

@@ -10,13 +10,14 @@ folded into the row of what depends on it, and only Alembic knows exactly when.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 from alembic.runtime.migration import HeadMaintainer, RevisionStep
+from alembic.script import ScriptDirectory
 from alembic.script import revision as script_revision
 
 from orchestrate.domain.plan import Direction
@@ -154,6 +155,23 @@ class Chain:
                 )
             )
         return tuple(moves)
+
+    def stamped(self, heads: tuple[str, ...], to: Sequence[str]) -> tuple[str, ...]:
+        """Return the rows that `alembic stamp TO…` leaves of the rows `heads`.
+
+        Rows of other branches stay. Raises what `resolve` raises.
+        """
+        for one in to:
+            self.resolve(one)
+        # Alembic's own choice of steps, which needs no more of a script directory than its map.
+        script = ScriptDirectory.__new__(ScriptDirectory)
+        script.revision_map = self._map
+        with _translated(" ".join(to)):
+            steps = script._stamp_revs(tuple(to), heads)  # noqa: SLF001
+        rows = _Rows(heads)
+        for step in steps:
+            rows.update_to_step(step)
+        return tuple(sorted(rows.heads))
 
     def _walk(self, direction: Direction, heads: tuple[str, ...], to: str) -> Iterator[Any]:
         # The two calls of ScriptDirectory._upgrade_revs and _downgrade_revs.

@@ -69,4 +69,6 @@ def _step_facts(step: Step) -> dict[str, object]:
     }
     if step.parts:
         facts["parts"] = [[part.revision, part.file_sha256] for part in step.parts]
+    if step.command:
+        facts["command"] = list(step.command)
     return facts

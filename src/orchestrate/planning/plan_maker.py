@@ -9,6 +9,8 @@ from datetime import datetime
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.observation import Observation
 from orchestrate.domain.plan import Basis, Direction, Gate, Mode, Part, Plan, Step
+from orchestrate.domain.spec import Baseline
+from orchestrate.planning.baselines import baseline_steps
 from orchestrate.planning.chain import Chain, Move
 from orchestrate.planning.digests import plan_digest
 from orchestrate.planning.standing import judge, tables_missing, unversioned
@@ -29,6 +31,8 @@ class Wish:
     transactions: Mode
     """The project's setting; an external transaction turns `session` into `isolated`."""
     spec_digest: str
+    baseline: Baseline | None = None
+    """What the project does with an empty database before its first revision."""
 
 
 def make_plan(
@@ -49,7 +53,13 @@ def make_plan(
     `unknown-revision`, `ambiguous-revision` or `multiple-heads`.
     """
     _refuse_unknown(observation, chain)
-    moves = chain.moves(direction=wish.direction, heads=observation.heads, to=wish.to)
+    baseline = wish.baseline if wish.direction == "upgrade" else None
+    first = baseline_steps(baseline, observation, chain)
+    moves = chain.moves(
+        direction=wish.direction,
+        heads=first[-1].to_heads if first else observation.heads,
+        to=wish.to,
+    )
     mode = _mode(wish.transactions, observation)
     basis = (
         Basis(
@@ -61,10 +71,17 @@ def make_plan(
             server_version=observation.server_version,
         ),
     )
+    make_steps = _native_step if mode == "native" else _steps
     steps = (
-        _native_step(moves, wish, observation, durations, undoes=server_undoes_ddl)
-        if mode == "native"
-        else _steps(moves, wish, observation, durations, undoes=server_undoes_ddl)
+        *first,
+        *make_steps(
+            moves,
+            wish,
+            observation,
+            durations,
+            undoes=server_undoes_ddl,
+            start=len(first) + 1,
+        ),
     )
     return Plan(
         id=plan_id,
@@ -110,6 +127,7 @@ def _steps(
     durations: Durations,
     *,
     undoes: bool,
+    start: int,
 ) -> tuple[Step, ...]:
     width = max(3, len(str(len(moves))))
     return tuple(
@@ -127,7 +145,7 @@ def _steps(
             estimate_seconds=durations.get((wish.direction, move.revision.sha256)),
             findings=_step_findings(move, wish.direction, undoes=undoes),
         )
-        for number, move in enumerate(moves, start=1)
+        for number, move in enumerate(moves, start=start)
     )
 
 
@@ -138,6 +156,7 @@ def _native_step(
     durations: Durations,
     *,
     undoes: bool,
+    start: int,
 ) -> tuple[Step, ...]:
     if not moves:
         return ()
@@ -145,7 +164,7 @@ def _native_step(
     known = [durations.get((wish.direction, move.revision.sha256)) for move in moves]
     return (
         Step(
-            id=f"001-{last.id}",
+            id=f"{start:03d}-{last.id}",
             kind=wish.direction,
             target=observation.target,
             title=f"{len(moves)} revisions in the project's own transaction",

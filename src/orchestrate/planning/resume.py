@@ -70,13 +70,20 @@ def decide(  # noqa: PLR0911  (one return a row of the table)
     if record is None:
         if here == before:
             return Carry()
+        if step.kind == "stamp" and here == after:
+            # What ran before it, such as a restored dump, brought the rows along.
+            return RecordFinished()
         return Stop(
             code="stale-plan",
             message=f"step {step.id} expects {words(step.from_heads)} and the database is at "
             f"{words(heads)}",
         )
+    if step.kind == "hook":
+        # A program of the user's may have done anything, to the rows as well.
+        return Compare()
     if here == after:
-        return RecordFinished()
+        # A stamp that leads nowhere is not to be recognised, and harmless to repeat.
+        return RecordFinished() if before != after else Carry()
     if here == before:
         if step.transactional and not record.left_transaction:
             return Carry()

@@ -40,9 +40,6 @@ def not_enforced(spec: LoadedSpec, environment: Environment) -> tuple[Finding, .
     if not isinstance(runner, str) and "ssh" in type(runner).model_fields:
         owner = environment if environment.runner else project
         found.append(_not_enforced("runner.ssh", "SSH would not be used", owner.where("runner")))
-    if project.declares("baseline"):
-        text = "an empty database would run every revision"
-        found.append(_not_enforced("baseline", text, project.where("baseline")))
     return tuple(found)
 
 

@@ -30,15 +30,29 @@ def moved(
             f"the database moved: planned from {words(basis.heads)}, "
             f"found {words(observation.heads)}"
         )
+    if needs_empty(plan) and not is_empty(observation):
+        found.append(f"the database is no longer empty: it has {observation.tables} tables")
     found += [sentence for step in plan.steps for sentence in changed_files(step, chain)]
     return tuple(found)
 
 
+def is_empty(observation: Observation) -> bool:
+    """Return whether nothing is there: no table, and no version table either."""
+    return not (observation.heads or observation.has_version_table or observation.tables)
+
+
+def needs_empty(plan: Plan) -> bool:
+    """Return whether a plan begins with a baseline, which only an empty database may get."""
+    return (
+        plan.direction == "upgrade" and bool(plan.steps) and plan.steps[0].kind in {"hook", "stamp"}
+    )
+
+
 def changed_files(step: Step, chain: Chain) -> tuple[str, ...]:
     """Return one sentence for each revision file of a step that is gone or not as recorded."""
-    recorded = [(part.revision, part.file, part.file_sha256) for part in step.parts] or [
-        (step.revision, step.file, step.file_sha256)
-    ]
+    recorded = [(part.revision, part.file, part.file_sha256) for part in step.parts]
+    if step.kind in {"upgrade", "downgrade"} and not recorded:
+        recorded = [(step.revision, step.file, step.file_sha256)]
     found = []
     for identifier, file, sha256 in recorded:
         revision = chain.by_id.get(identifier)

@@ -51,8 +51,16 @@ def plan_text(plan: Plan) -> str:
 
 def _headline(plan: Plan) -> str:
     name = click.style(plan.environment, bold=True)
+    return f"Plan {plan.id} for {name}: {_way(plan)}"
+
+
+def _way(plan: Plan) -> str:
+    """Return `upgrade by 3 revisions`, with what comes before them."""
+    if plan.direction == "stamp":
+        return "stamp, no revision is run"
     way = f"{plan.direction} by {counted(_revisions(plan), 'revision')}"
-    return f"Plan {plan.id} for {name}: {way}"
+    first = {"hook": "a baseline that is built", "stamp": "a baseline that is stamped"}
+    return " from ".join([way, *(first[one.kind] for one in plan.steps[:1] if one.kind in first)])
 
 
 _HEADERS = ("#", "REVISION", "TITLE", "UNDONE IF IT FAILS", "ELSEWHERE", "FILE")
@@ -61,23 +69,23 @@ _HEADERS = ("#", "REVISION", "TITLE", "UNDONE IF IT FAILS", "ELSEWHERE", "FILE")
 def _row(number: int, step: Step) -> Sequence[str]:
     return (
         str(number),
-        short(step.revision),
+        short(step.revision) or "-",
         short(step.title, 44),
         "yes" if step.transactional else click.style("no", fg="yellow"),
         duration(step.estimate_seconds),
-        step.file,
+        step.file or "-",
     )
 
 
 def _native_parts(plan: Plan) -> list[str]:
-    parts = [part for step in plan.steps for part in step.parts]
+    parts = [part for step in plan.steps if step.kind != "stamp" for part in step.parts]
     if not parts:
         return []
     return ["", "  in this order:", *(f"    {part.revision}  {part.file}" for part in parts)]
 
 
 def _revisions(plan: Plan) -> int:
-    return sum(len(step.parts) or 1 for step in plan.steps)
+    return sum(len(step.parts) or 1 for step in plan.steps if step.kind in {"upgrade", "downgrade"})
 
 
 def _here(plan: Plan) -> str:
@@ -118,7 +126,7 @@ def plan_markdown(plan: Plan) -> str:
         return "\n".join([*lines, f"Nothing to do: the database is at `{_here(plan)}`.", ""])
     way = f"from `{_here(plan)}` to `{words(plan.steps[-1].to_heads)}`, on {basis.server_version}"
     lines += [
-        f"**{plan.direction.capitalize()}** by {counted(_revisions(plan), 'revision')}, {way}.",
+        f"**{plan.direction.capitalize()}**{_way(plan).removeprefix(plan.direction)}, {way}.",
         "",
         "| # | Revision | Title | Undone if it fails | Took elsewhere | File |",
         "|---|---|---|---|---|---|",

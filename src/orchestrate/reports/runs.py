@@ -77,10 +77,10 @@ def _way(run: RunState, plan: Plan | None) -> str:
 
 def _step_row(identifier: str, revision: str, step: StepState | None) -> tuple[str, ...]:
     if step is None:
-        return (identifier, short(revision), "none", "-", "-", "-")
+        return (identifier, short(revision) or "-", "none", "-", "-", "-")
     return (
         identifier,
-        short(revision),
+        short(revision) or "-",
         coloured(step.status),
         stamp(step.started_at),
         duration(step.seconds),

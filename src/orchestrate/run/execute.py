@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any, Final
 
 from orchestrate.adapters.agent_process import Message
@@ -23,6 +23,7 @@ from orchestrate.errors import OrchestrateError
 from orchestrate.planning.digests import sha256_text
 from orchestrate.planning.staleness import words
 from orchestrate.run.explaining import explained_step, recognised
+from orchestrate.run.hook_step import run_hook
 from orchestrate.run.interruption import Interruption
 from orchestrate.run.lease_keeper import LeaseKeeper
 from orchestrate.run.leftover import Leftover
@@ -92,7 +93,11 @@ class Execution:
                 if ended:
                     return self._end(ended)
                 session = self.open_session()
-            walked = self._walk(session, left)
+            walked = self._carry(session, left)
+            if isinstance(walked, Session):
+                session, trouble, read_schema = walked, None, walked.snapshot
+                heads = session.observation.heads if session.observation else ()
+                continue
             if isinstance(walked, Outcome):
                 return self._end(walked)
             trouble = walked
@@ -104,6 +109,64 @@ class Execution:
 
     # --- carrying steps out -------------------------------------------------------------------
 
+    def _carry(self, session: Session, steps: Sequence[Step]) -> Session | Outcome | Trouble:
+        """Carry out the steps up to the first one of another kind.
+
+        Returns the agent to go on with where there is such a step.
+        """
+        kind = steps[0].kind
+        if kind == "hook":
+            return self._run_hook(session, steps[0])
+        block = tuple(takewhile(lambda step: step.kind == kind, steps))
+        walked = self._walk(session, block)
+        succeeded = isinstance(walked, Outcome) and walked.status == "succeeded"
+        if succeeded and len(block) < len(steps):
+            session.observe()
+            return session
+        return walked
+
+    def _run_hook(self, session: Session, step: Step) -> Session | Outcome | Trouble:
+        """Run a command of the user's; return the agent that looked at what it left."""
+        began = self.clock.now()
+        before = Message(
+            event="start",
+            fields={"heads": session.observe().heads, "snapshot": session.schema_rows()},
+        )
+        refusal = self._refuse(step, before)
+        if refusal:
+            return refusal
+        self.lease.step = step.id
+        self._attempts += 1
+        title = {"revision": step.revision, "title": step.title}
+        self._record(session, "step.started", step, before, **title)
+        self.recorder.show("step.started", step, title)
+        try:
+            run_hook(step, session.access, self.interruption, run=self.recorder.run)
+            # It may have put another file in the place of the one that the agent has open.
+            session.kill()
+            session = self.open_session()
+            heads = session.observation.heads if session.observation else ()
+            if heads not in self._left_by(step):
+                raise OrchestrateError(
+                    "command-failed",
+                    f"`{step.title}` left the version table at {words(heads)}",
+                    hint="Say so with `baseline: {run: …, stamp: REV}`",
+                )
+        except OrchestrateError as error:
+            session.kill()
+            return self._trouble(session, step, error)
+        self._attempts = 0
+        seconds = (self.clock.now() - began).total_seconds()
+        self.recorder.append(
+            "step.finished", step, seconds=seconds, heads=list(heads), revision=step.revision
+        )
+        return session
+
+    def _left_by(self, step: Step) -> set[tuple[str, ...]]:
+        """Return the rows that a command may leave: none, or those that are recorded next."""
+        following = self.plan.steps[self.plan.steps.index(step) + 1 :][:1]
+        return {step.to_heads, *(one.to_heads for one in following if one.kind == "stamp")}
+
     def _walk(self, session: Session, steps: Sequence[Step]) -> Outcome | Trouble:
         """Have the agent carry the steps out; the journal is durable before each of them."""
         by_id = {step.id: step for step in steps}
@@ -113,7 +176,6 @@ class Execution:
         try:
             for message in session.run(
                 steps,
-                direction=self.plan.direction,
                 mode=self.plan.mode,
                 snapshots=any(not step.transactional for step in steps),
             ):
@@ -217,14 +279,16 @@ class Execution:
         following = self._next.get(step.id)
         if following is None or following.id in self._ahead or not following.transactional:
             return None
-        return following
+        # Another kind is another request to the agent, or none.
+        return following if following.kind == step.kind else None
 
     def _record(
         self, session: Session, kind: EventKind, step: Step, message: Message, **data: object
     ) -> None:
         """Make an event durable together with the schema as it was before the step."""
         rows = message.fields.get("snapshot")
-        texts = [] if rows is None else [snapshot_text(session.snapshot_of(rows))]
+        # No row at all comes from a server whose schema cannot be read: that proves nothing.
+        texts = [] if not rows else [snapshot_text(session.snapshot_of(rows))]
         snapshot = {"snapshot": sha256_text(texts[0])} if texts else {}
         self.recorder.queue(kind, step, **data, **snapshot)
         self.recorder.save(texts)
@@ -249,7 +313,7 @@ class Execution:
             heads=list(found),
             revision=step.revision,
             file_sha256=step.file_sha256,
-            direction=self.plan.direction,
+            direction=step.kind,
             environment=self.plan.environment,
             **self._unusable(session, step, message),
         )

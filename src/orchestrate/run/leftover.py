@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal, assert_never
 
+from orchestrate.adapters.commands import is_at_work
 from orchestrate.dialects.difference import compare
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Plan, Step
@@ -25,6 +26,7 @@ from orchestrate.planning.resume import (
 )
 from orchestrate.planning.run_state import StepState
 from orchestrate.planning.staleness import changed_files, words
+from orchestrate.run.hook_step import command_lock
 from orchestrate.run.recorder import Recorder
 from orchestrate.run.session import Session
 from orchestrate.stores.snapshots import snapshot_from_text
@@ -58,6 +60,10 @@ class Leftover:
                 case Skip():
                     continue
                 case RecordFinished():
+                    if record is None:
+                        self.recorder.queue(
+                            "step.started", step, revision=step.revision, title=step.title
+                        )
                     self.recorder.append("step.finished", step, recovered=True, heads=list(here))
                 case Stop(code=code, message=message):
                     return Outcome(status="stopped", code=code, message=message, step=step.id)
@@ -70,7 +76,8 @@ class Leftover:
                         return doubt
                     if choice == "retry":
                         return _rest(self.plan.steps[number:], heads)
-                    heads = session.mark(step, direction=self.plan.direction)
+                    if step.kind != "hook":
+                        heads = session.mark(step)
                     self.recorder.append("step.marked", step, heads=list(heads))
                 case _:
                     assert_never(decision)
@@ -99,6 +106,13 @@ class Leftover:
         read_schema: Callable[[], Snapshot],
     ) -> Outcome | None:
         """Return the doubt, or None where the schema is as it was before the step."""
+        if step.kind == "hook" and is_at_work(command_lock(session.access, self.recorder.run)):
+            return Outcome(
+                status="stopped",
+                code="run-stopped",
+                step=step.id,
+                message=f"the command of step {step.id} is still at work: `{step.title}`",
+            )
         digest = record.snapshot if record else None
         if digest is None:
             return Outcome(
@@ -124,8 +138,7 @@ class Leftover:
                     status="in-doubt",
                     code="in-doubt",
                     step=step.id,
-                    message=f"step {step.id} is half applied: the version table still says "
-                    f"{words(step.from_heads)}, the schema has changed",
+                    message=_half_applied(step),
                     differences=differences,
                     shown=shown,
                     not_shown=not_shown,
@@ -139,12 +152,14 @@ class Leftover:
         self, session: Session, step: Step, before: Snapshot, now: Snapshot
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the step's statements told apart by effect, where it can be rendered at all."""
+        if step.kind not in {"upgrade", "downgrade"}:
+            return (), ()
         try:
-            rendered = session.render([step], self.plan.direction, at_most=_RENDER_SECONDS)
+            rendered = session.render([step], at_most=_RENDER_SECONDS)
         except OrchestrateError:
             # It only helps the person who decides; the differences are told in any case.
             return (), ()
-        way = "up" if self.plan.direction == "upgrade" else "down"
+        way = "up" if step.kind == "upgrade" else "down"
         sql = "\n".join(one[way] or "" for one in rendered.values())
         table = self.plan.basis[0].version_table.rpartition(".")[2]
         return sorted_by_effect(sql, before, now, version_table=table)
@@ -152,6 +167,15 @@ class Leftover:
 
 def _new_keys(before: Mapping[str, str], now: Mapping[str, str]) -> Mapping[str, str]:
     return {name: remedy for name, remedy in now.items() if name not in before}
+
+
+def _half_applied(step: Step) -> str:
+    if step.kind == "hook":
+        return f"step {step.id}, `{step.title}`, did not end well and the schema has changed"
+    return (
+        f"step {step.id} is half applied: the version table still says "
+        f"{words(step.from_heads)}, the schema has changed"
+    )
 
 
 def _rest(steps: tuple[Step, ...], heads: tuple[str, ...]) -> tuple[Step, ...]:

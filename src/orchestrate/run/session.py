@@ -22,10 +22,10 @@ from orchestrate.domain.alembic_call import AlembicCall
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Interpreter, Rows, Source, Storage, Survey
 from orchestrate.domain.observation import Habits, Observation
-from orchestrate.domain.plan import Direction, Mode, Step
+from orchestrate.domain.plan import Mode, Step
 from orchestrate.domain.revisions import Graph, Revision
 from orchestrate.domain.secrets import Secret
-from orchestrate.domain.snapshot import Snapshot
+from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.planning.troubles import Setting
 
 
@@ -204,16 +204,19 @@ class Session:
 
     def snapshot(self) -> Snapshot:
         """Read the target's schema as it is now; read-only."""
-        return self.snapshot_of(self._call("snapshot")["rows"])
+        return self.snapshot_of(self.schema_rows())
+
+    def schema_rows(self) -> SchemaRows:
+        """Read what describes the target's schema, before it is made canonical; read-only."""
+        rows: SchemaRows = self._call("snapshot")["rows"]
+        return rows
 
     def lock(self, target_key: str) -> bool:
         """Try to take the target's own lock; never waits. It is held until the agent ends."""
         key = hashlib.sha256(target_key.encode()).hexdigest()[:16]
         return bool(self._call("lock", key=key)["locked"])
 
-    def render(
-        self, steps: Sequence[Step], direction: Direction, *, at_most: float | None = None
-    ) -> Mapping[str, Any]:
+    def render(self, steps: Sequence[Step], *, at_most: float | None = None) -> Mapping[str, Any]:
         """Render each step's SQL offline, up and down, one revision at a time.
 
         Rendering runs the revision's Python. With `at_most` seconds, after which the agent is lost,
@@ -233,29 +236,26 @@ class Session:
             deadline=deadline,
             **self.access.common,
             steps=wanted,
-            direction=direction,
             only_plain=at_most is not None,
         )
         rendered: Mapping[str, Any] = found["sql"]
         return rendered
 
-    def run(
-        self, steps: Sequence[Step], *, direction: Direction, mode: Mode, snapshots: bool
-    ) -> Iterator[Message]:
-        """Carry steps out, yielding what happens; each `start` waits for `go` or `stop`."""
+    def run(self, steps: Sequence[Step], *, mode: Mode, snapshots: bool) -> Iterator[Message]:
+        """Carry steps of one kind out, yielding what happens; each `start` waits for an answer."""
         return self.agent.request(
             "run",
             deadline=self.access.step_timeout,
             **self.access.common,
-            direction=direction,
+            direction=steps[0].kind,
             mode=mode,
             snapshots=snapshots,
             steps=[_step_fields(step) for step in steps],
         )
 
-    def mark(self, step: Step, *, direction: Direction) -> tuple[str, ...]:
+    def mark(self, step: Step) -> tuple[str, ...]:
         """Move the version table's rows as the step would, without its body; return them."""
-        found = self._call("mark", steps=[_step_fields(step)], direction=direction)
+        found = self._call("mark", steps=[_step_fields(step)], direction=step.kind)
         return tuple(sorted(found["heads"]))
 
     def alembic_arguments(self, arguments: Sequence[str]) -> AlembicCall:
