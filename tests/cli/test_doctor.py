@@ -235,7 +235,7 @@ def test_pitfalls(workspace: Workspace, new_database: NewDatabase) -> None:
     assert found["transactions"]["status"] == "warning"
     assert "not-committed" in found["transactions"]["message"]
     assert "`made-by-env-py`" in found["side-effects"]["message"]
-    assert "1 files in" in found["version-locations"]["message"]
+    assert "has 1 file that" in found["version-locations"]["message"]
     assert "`types`" in found["names"]["message"]
     assert found["revisions"]["status"] == "problem"
     assert "`feed`" in found["revisions"]["message"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from orchestrate.domain.diagnosis import Outcome, Survey, Way
 from orchestrate.domain.equipment import Driver
 from orchestrate.domain.spec_project import Inject
@@ -114,12 +116,23 @@ def test_other_drivers_only_where_the_driver_is_wrong() -> None:
 
 
 def test_package_in_src() -> None:
-    """A package that lies in a usual folder; what is not there anywhere ends the search at once."""
+    """A package that env.py does not find lies in a usual folder."""
     known = clues(first=failed("ModuleNotFoundError: No module named 'shop.settings'"))
     found, _ = carried_out(known, lambda way: WORKS if way.sys_path else known.first)
     assert found is not None
     assert found.sys_path == ("/app/src",)
-    gone = clues(first=failed("ModuleNotFoundError: No module named 'flask'"))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "ModuleNotFoundError: No module named 'flask'",
+        "SystemExit: SECRET_KEY is not set. It is a hard requirement",
+    ],
+)
+def test_what_no_way_would_mend(message: str) -> None:
+    """A package or a setting of another kind is missing: nothing is tried in vain."""
+    gone = clues(first=failed(message))
     assert carried_out(gone, lambda _: gone.first) == (None, [])
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrate.domain.diagnosis import Check, Search, Trial, Way
+from orchestrate.domain.diagnosis import Check, Outcome, Search, Trial, Way
 from orchestrate.planning.injections import missing_variable
 from orchestrate.planning.ways import plainly
 
@@ -54,22 +54,36 @@ def check_connection(found: Connecting) -> Check:
             hint=f"Write {found.place}:",
             keys=spec_keys(found, found.search.found),
         )
+    return Check(
+        check="connection",
+        status="problem",
+        message=f"{found.message} [{found.code}] ({asked}, by {words(found.way)})",
+        hint=_without_success(found),
+    )
+
+
+def _without_success(found: Connecting) -> str | None:
+    """Return what was tried, and what is left to do."""
     trials = found.search.trials
-    message = f"{found.message} [{found.code}] ({asked}, by {words(found.way)})"
-    if not trials:
-        return Check(check="connection", status="problem", message=message, hint=found.hint)
-    needs = dict.fromkeys(name for one in trials if (name := missing_variable(one.outcome)))
-    hint = f"Tried without success: {_tried(trials, found)}. "
+    outcomes = [Outcome(code=found.code or "", message=found.message)]
+    outcomes += [one.outcome for one in trials]
+    needs = dict.fromkeys(name for one in outcomes if (name := missing_variable(one)))
+    parts = []
+    if trials:
+        parts.append(f"Tried without success: {_tried(trials, found)}")
     if found.search.stopped:
-        hint += f"Stopped: {found.search.stopped}. "
+        parts.append(f"Stopped: {found.search.stopped}")
     if needs:
         names = ", ".join(f"`{name}`" for name in needs)
-        hint += f"env.py wants {names} as well: set it where orchestrate runs, and look again. "
-    hint += (
-        "A `hook` under `inject` is a Python file that puts the URL wherever env.py takes it from: "
-        "`def around(config, spec): …` with the URL in `spec['url']`"
-    )
-    return Check(check="connection", status="problem", message=message, hint=hint)
+        parts.append(f"env.py wants {names} as well: set it where orchestrate runs, and look again")
+    if not parts:
+        return found.hint
+    if trials:
+        parts.append(
+            "A `hook` under `inject` is a Python file that puts the URL wherever env.py takes it "
+            "from: `def around(config, spec): …` with the URL in `spec['url']`"
+        )
+    return ". ".join(parts)
 
 
 def _tried(trials: Sequence[Trial], found: Connecting) -> str:

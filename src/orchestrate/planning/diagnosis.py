@@ -111,8 +111,8 @@ def _strays(survey: Survey, sight: Observation | None) -> Iterator[Check]:
             yield Check(
                 check="version-locations",
                 status="warning",
-                message=f"{count} files in {folder} look like revisions, and Alembic does not read "
-                "them there",
+                message=f"{folder} has {count} file{'' if count == 1 else 's'} that look like "
+                "revisions, and Alembic does not read that folder",
                 hint="If they belong to the chain, name the folder in `version_locations` under "
                 "`project`, or have a `hook` do what the project's own program does",
             )

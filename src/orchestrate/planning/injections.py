@@ -104,8 +104,9 @@ def _search(clues: Clues) -> Steps:
     driver = yield from _with_other_drivers(base, last, clues)
     if driver is not None:
         return driver
-    if not _is_about_driver(last.message, clues):
-        return None  # a package is missing, and will be whichever way the URL goes
+    if not _is_about_driver(last.message, clues) or missing_variable(last) is not None:
+        # A package, or a setting of another kind, is missing whichever way the URL goes.
+        return None
     for stage in _stages(replace(clues, declared=base, first=last)):
         found = yield from stage
         if found is not None:
