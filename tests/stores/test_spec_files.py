@@ -61,7 +61,8 @@ def test_no_spec_is_an_error_with_a_remedy(tmp_path: Path) -> None:
 
     assert raised.value.code == "spec-not-found"
     assert raised.value.hint == (
-        "the README shows how to write one; `--spec FILE` names another place"
+        "`orchestrate init` writes one for the Alembic project here; `--spec FILE` names "
+        "another place"
     )
 
 

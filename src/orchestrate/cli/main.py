@@ -22,6 +22,7 @@ from orchestrate.domain.findings import Finding
 from orchestrate.errors import ExitStatus, OrchestrateError
 
 COMMANDS: Final = {
+    "init": ("orchestrate.cli.init", "init", "Write the first spec of an Alembic project"),
     "validate": ("orchestrate.cli.spec", "validate", "Check the spec and reach nothing"),
     "schema": ("orchestrate.cli.spec", "schema", "Print the JSON Schema of the spec"),
     "doctor": ("orchestrate.cli.doctor", "doctor", "Check everything around an environment"),

@@ -32,19 +32,24 @@ def status(
 
     Nothing is written to any database.
     """
-    from orchestrate.cli.looking import look  # noqa: PLC0415  (`--help` is quick)
-    from orchestrate.cli.workbench import Workbench  # noqa: PLC0415
+    from orchestrate.cli.workbench import Workbench  # noqa: PLC0415  (`--help` is quick)
     from orchestrate.reports.standings import status_json, status_text  # noqa: PLC0415
 
     bench = Workbench(invocation)
     chosen = bench.chosen((*environments, *environment_options))
-    seen = look(bench, chosen)
-    rows = _rows(bench, chosen, seen)
+    rows = status_rows(bench, chosen)
     if invocation.format == "json":
         invocation.json(status_json(rows))
     else:
         invocation.data(status_text(rows, now=bench.clock.now()))
     return 0
+
+
+def status_rows(bench: Workbench, chosen: list[Environment]) -> list[StatusRow]:
+    """Look at environments, all at the same time, and return a row for each."""
+    from orchestrate.cli.looking import look  # noqa: PLC0415  (as above)
+
+    return _rows(bench, chosen, look(bench, chosen))
 
 
 def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) -> list[StatusRow]:

@@ -33,6 +33,8 @@ class Reading:
     reads_attributes: bool = False
     options: tuple[str, ...] = ()
     """Main options of Alembic's configuration that are read."""
+    overwrites_url: bool = False
+    """`sqlalchemy.url` is set in the text, so that another value of it is lost."""
     sections: tuple[str, ...] = ()
     """Sections of the ini file that are named."""
     modules: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ def read_source(text: str, *, module: str = "", package: bool = False) -> Readin
         x_names=_unique(reader.keys) if reader.reads_x else (),
         reads_attributes=reader.reads_attributes,
         options=_unique(reader.options),
+        overwrites_url=reader.overwrites_url,
         sections=_unique(reader.sections),
         modules=_unique(_imports(tree, base)),
         asynchronous=reader.asynchronous,
@@ -75,6 +78,7 @@ def joined(readings: Iterable[Reading]) -> Reading:
         x_names=_unique(name for one in every for name in one.x_names),
         reads_attributes=any(one.reads_attributes for one in every),
         options=_unique(name for one in every for name in one.options),
+        overwrites_url=any(one.overwrites_url for one in every),
         sections=_unique(name for one in every for name in one.sections),
         modules=_unique(name for one in every for name in one.modules),
         asynchronous=any(one.asynchronous for one in every),
@@ -93,6 +97,7 @@ class _Reader:
         self.options: list[str] = []
         self.sections: list[str] = []
         self.reads_x = self.reads_attributes = self.asynchronous = self.commits = False
+        self.overwrites_url = False
 
     def read(self, tree: ast.AST) -> None:
         for node in ast.walk(tree):
@@ -125,6 +130,7 @@ class _Reader:
         first = texts[0]
         if name in {"get_main_option", "set_main_option"}:
             self.options += [first] if name.startswith("get") else []
+            self.overwrites_url |= name.startswith("set") and first == "sqlalchemy.url"
         elif name == "get_section":
             self.sections.append(first)
         elif name == "get_section_option":

@@ -32,5 +32,6 @@ def spec_path(path: Path | None, *, start: Path) -> Path:
     raise OrchestrateError(
         "spec-not-found",
         f"there is no `{FILE_NAME}` in {folder} or above",
-        hint="the README shows how to write one; `--spec FILE` names another place",
+        hint="`orchestrate init` writes one for the Alembic project here; `--spec FILE` names "
+        "another place",
     )
