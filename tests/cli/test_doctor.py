@@ -238,7 +238,8 @@ def test_pitfalls(workspace: Workspace, new_database: NewDatabase) -> None:
     assert "has 1 file that" in found["version-locations"]["message"]
     assert "`types`" in found["names"]["message"]
     assert found["revisions"]["status"] == "problem"
-    assert "`feed`" in found["revisions"]["message"]
+    assert "dev is at `feed`" in found["revisions"]["message"]
+    assert found["revisions"]["trouble"] == "unknown-database-revision"
 
 
 def test_what_lies_around(workspace: Workspace, new_database: NewDatabase) -> None:

@@ -16,11 +16,13 @@ from orchestrate.dialects.interface import VersionTable
 from orchestrate.dialects.registry import dialect_for
 from orchestrate.domain.diagnosis import Check, Way
 from orchestrate.domain.observation import Observation
+from orchestrate.domain.revisions import Graph
 from orchestrate.domain.spec import DEFAULT_PROJECT, Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning import connection_check, diagnosis
-from orchestrate.planning.chain import Chain
 from orchestrate.planning.spec_checks import not_enforced
+from orchestrate.planning.troubles import page_of
+from orchestrate.planning.unknown_rows import unknown_rows
 from orchestrate.run.examine import Examination, examine
 from orchestrate.run.session import Access
 
@@ -126,7 +128,8 @@ def _checks(bench: Workbench, patient: _Patient, patients: Sequence[_Patient]) -
     heads = {
         one.environment.name: (ends[0], ends[1])
         for one in patients
-        if one.environment.project == environment.project and (ends := _heads(one)) is not None
+        if one.environment.project == environment.project
+        and (ends := _heads(bench, one)) is not None
     }
     if environment.name in heads:
         check_heads = diagnosis.check_heads_by_dialect(heads, environment.name)
@@ -134,12 +137,12 @@ def _checks(bench: Workbench, patient: _Patient, patients: Sequence[_Patient]) -
             yield check_heads
 
 
-def _heads(patient: _Patient) -> tuple[str, tuple[str, ...]] | None:
+def _heads(bench: Workbench, patient: _Patient) -> tuple[str, tuple[str, ...]] | None:
     found = patient.found
     if found is None or found.graph is None or found.sight is None:
         return None
     try:
-        return found.sight.dialect, Chain(found.graph).heads
+        return found.sight.dialect, bench.chain(found.graph).heads
     except OrchestrateError:
         return None
 
@@ -162,6 +165,8 @@ def _connecting(
         code=error.code if error else None,
         message=error.message if error else "",
         hint=error.hint if error else None,
+        trouble=page_of(error.trouble, error.code) if error else None,
+        first=found.first,
         search=found.search,
         backend=url.backend,
         directory=found.survey.directory if found.survey else "",
@@ -182,20 +187,27 @@ def _sight(
     if found.graph_error is not None:
         yield _problem("revisions", found.graph_error)
     elif found.graph is not None:
-        try:
-            yield from diagnosis.check_revisions(
-                sight,
-                found.graph,
-                environment=environment.name,
-                checkout=read_checkout(bench.spec.folder) is not None,
-            )
-        except OrchestrateError as error:
-            yield _problem("revisions", error)
+        yield from _revisions(bench, environment, sight, found.graph)
     yield from diagnosis.check_traces(sight)
     yield from _rights(found, sight)
     if found.survey is not None:
         programs = dialect_for(sight.dialect).programs
         yield from diagnosis.check_programs(programs, found.survey.programs, sight.server_version)
+
+
+def _revisions(
+    bench: Workbench, environment: Environment, sight: Observation, graph: Graph
+) -> Iterator[Check]:
+    try:
+        chain = bench.chain(graph)
+        unknown = chain.unknown(sight.heads)
+    except OrchestrateError as error:
+        yield _problem("revisions", error)
+        return
+    if unknown:
+        seen = bench.sightings(environment, unknown, graph)
+        yield _problem("revisions", unknown_rows(environment.name, unknown, seen))
+    yield from diagnosis.check_revisions(chain, sight, environment=environment.name)
 
 
 def _rights(found: Examination, sight: Observation) -> Iterator[Check]:
@@ -268,4 +280,5 @@ def _problem(check: str, error: OrchestrateError) -> Check:
         status="problem",
         message=f"{where}{error.message} [{error.code}]",
         hint=error.hint,
+        trouble=page_of(error.trouble, error.code),
     )

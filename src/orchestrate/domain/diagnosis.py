@@ -23,6 +23,8 @@ class Check:
     hint: str | None = None
     keys: Mapping[str, object] | None = None
     """What to write under `project` in the spec, where that is the remedy."""
+    trouble: str | None = None
+    """The page that tells more: `orchestrate explain NAME`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,9 @@ class Connecting:
     """The error of the declared way, or None."""
     message: str = ""
     hint: str | None = None
+    trouble: str | None = None
+    first: Outcome
+    """The same error in the agent's own words."""
     search: Search = _NO_SEARCH
     backend: str
     directory: str
@@ -52,6 +55,7 @@ def check_connection(found: Connecting) -> Check:
             message=f"By {words(found.way)}: {found.message} [{found.code}]. "
             f"By {words(found.search.found)} it connects",
             hint=f"Write {found.place}:",
+            trouble=found.trouble,
             keys=spec_keys(found, found.search.found),
         )
     return Check(
@@ -59,14 +63,14 @@ def check_connection(found: Connecting) -> Check:
         status="problem",
         message=f"{found.message} [{found.code}] ({asked}, by {words(found.way)})",
         hint=_without_success(found),
+        trouble=found.trouble,
     )
 
 
 def _without_success(found: Connecting) -> str | None:
     """Return what was tried, and what is left to do."""
     trials = found.search.trials
-    outcomes = [Outcome(code=found.code or "", message=found.message)]
-    outcomes += [one.outcome for one in trials]
+    outcomes = [found.first, *(one.outcome for one in trials)]
     needs = dict.fromkeys(name for one in outcomes if (name := missing_variable(one)))
     parts = []
     if trials:
@@ -88,7 +92,7 @@ def _without_success(found: Connecting) -> str | None:
 
 def _tried(trials: Sequence[Trial], found: Connecting) -> str:
     """Return the ways that were tried, each with what came of it where that is new."""
-    told = {found.message}
+    told = {found.first.message}
     parts = []
     for one in trials:
         text = words(one.way)

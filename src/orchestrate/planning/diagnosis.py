@@ -14,9 +14,10 @@ from typing import Final
 from orchestrate.domain.diagnosis import Check, Interpreter, Survey
 from orchestrate.domain.equipment import Program
 from orchestrate.domain.observation import Observation
-from orchestrate.domain.revisions import Graph
 from orchestrate.planning.chain import Chain
 from orchestrate.planning.env_reading import Reading
+from orchestrate.planning.standing import tables_missing, unversioned
+from orchestrate.planning.troubles import merge_command
 
 _OLDEST: Final = {"Python": (3, 8), "alembic": (1, 8), "sqlalchemy": (1, 4)}
 _SHADOWED: Final = frozenset({"alembic", "sqlalchemy", *sys.stdlib_module_names})
@@ -136,21 +137,31 @@ def check_database(sight: Observation) -> Iterator[Check]:
 
 
 def check_version_table(sight: Observation, environment: str) -> Check:
-    """Say which version table it is and whether it is there."""
+    """Say which version table it is, whether it is there, and whether it stands alone."""
     name = f"`{sight.version_table}`"
-    if sight.has_version_table:
+    alone = tables_missing(sight)
+    if alone is not None:
+        return Check(
+            check="version-table",
+            status="problem",
+            message=f"{alone[0].upper()}{alone[1:]}",
+            hint=f"`orchestrate stamp {environment} base` if it is to begin anew, else restore a "
+            "backup",
+            trouble="tables-missing",
+        )
+    if sight.heads or (sight.has_version_table and not sight.tables):
         rows = f"{len(sight.heads)} row{'' if len(sight.heads) == 1 else 's'}"
         heads = f": {', '.join(sight.heads)}" if sight.heads else ""
         return Check(check="version-table", status="ok", message=f"{name} has {rows}{heads}")
     if sight.tables:
-        tables = f"{sight.tables} table{'' if sight.tables == 1 else 's'}"
+        found = unversioned(sight)
         return Check(
             check="version-table",
             status="warning",
-            message=f"There is no version table {name} in a database with {tables}",
-            hint="If the schema is at a revision already, "
-            f"`orchestrate stamp {environment} REVISION` records it; upgrading from the beginning "
-            "would find tables that exist",
+            message=f"{found[0].upper()}{found[1:]} in {name}",
+            hint=f"If the schema is at a revision already, `orchestrate stamp {environment} REV` "
+            "records it; upgrading from the beginning would find tables that exist",
+            trouble="unversioned",
         )
     return Check(
         check="version-table", status="ok", message=f"{name} will be made: the database is empty"
@@ -175,6 +186,7 @@ def check_transactions(sight: Observation, reading: Reading, mode: str) -> Check
             "own: revisions may run and never be committed (`not-committed`)",
             hint="Mostly a statement before `context.configure()` that begins a transaction by "
             "itself: commit it there, or use `with connectable.begin() as connection:`",
+            trouble="external-transaction",
         )
     if mode == "native":
         text = "As env.py has it (`transactions: native`): all revisions of a run or none"
@@ -195,12 +207,9 @@ def check_engine(sight: Observation) -> Check:
     )
 
 
-def check_revisions(
-    sight: Observation, graph: Graph, *, environment: str, checkout: bool
-) -> Iterator[Check]:
-    """Say which heads there are, and rows of the version table that no file has (P6, P14)."""
-    chain = Chain(graph)
-    count = len(graph.revisions)
+def check_revisions(chain: Chain, sight: Observation, *, environment: str) -> Iterator[Check]:
+    """Say how many revisions and which heads there are (P6)."""
+    count = len(chain.graph.revisions)
     if not count:
         yield Check(
             check="revisions",
@@ -211,34 +220,22 @@ def check_revisions(
         )
         return
     revisions = f"{count} revision{'' if count == 1 else 's'}"
-    unknown = chain.unknown(sight.heads)
-    if unknown:
-        names = ", ".join(f"`{one}`" for one in unknown)
-        fetch = "`git fetch && git switch BRANCH`" if checkout else "the checkout"
-        yield Check(
-            check="revisions",
-            status="problem",
-            message=f"The database is at {names}, which none of the {revisions} here is",
-            hint=f"It was migrated from another branch or a newer commit: {fetch} that has it",
-        )
     if len(chain.heads) > 1:
         heads = ", ".join(f"`{one}`" for one in chain.heads)
-        labels = {label for one in graph.revisions for label in one.labels}
+        labels = {label for one in chain.graph.revisions for label in one.labels}
         yield Check(
-            check="revisions",
+            check="heads",
             status="ok" if labels else "warning",
             message=f"{revisions} with {len(chain.heads)} heads: {heads}",
             hint=None
             if labels
-            else f"If they are not meant as branches: `orchestrate alembic {environment} -- merge "
-            "heads -m 'merge'`",
+            else f"If they are not meant as branches: `{merge_command(environment)}`",
+            trouble=None if labels else "multiple-heads",
         )
-    elif not unknown:
+    elif not chain.unknown(sight.heads):
         known = f", and knows {', '.join(sight.heads)}" if sight.heads else ""
         yield Check(
-            check="revisions",
-            status="ok",
-            message=f"{revisions} up to {chain.heads[0]}{known}",
+            check="revisions", status="ok", message=f"{revisions} up to {chain.heads[0]}{known}"
         )
 
 

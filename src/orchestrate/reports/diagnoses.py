@@ -36,6 +36,8 @@ def _check_json(check: Check) -> dict[str, Any]:
     if check.keys is not None:
         value["keys"] = dict(check.keys)
         value["yaml"] = lines_of_spec(check.keys)
+    if check.trouble is not None:
+        value["trouble"] = check.trouble
     return value
 
 
@@ -57,6 +59,8 @@ def _environment(name: str, checks: Sequence[Check]) -> str:
             lines += [margin + line for line in _wrapped(f"→ {one.hint}", len(margin))]
         if one.keys is not None:
             lines += [f"{margin}  {line}" for line in lines_of_spec(one.keys).splitlines()]
+        if one.trouble is not None:
+            lines.append(f"{margin}more: `orchestrate explain {one.trouble}`")
     return "\n".join([*lines, "", f"  {_sum(checks)}"])
 
 

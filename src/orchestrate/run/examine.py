@@ -38,6 +38,7 @@ from orchestrate.stores.graph_cache import GraphCache
 
 _UNREAD: Final = Reading()
 _NO_SEARCH: Final = Search()
+_WORKS: Final = Outcome(code="", message="")
 _SEARCH_SECONDS: Final = 180.0
 _MOST_MODULES: Final = 60
 _ROUNDS: Final = 3
@@ -59,6 +60,8 @@ class Examination:
     """What env.py's own text says."""
     error: OrchestrateError | None = None
     """What the declared way came to; None where it works."""
+    first: Outcome = _WORKS
+    """The same in the agent's own words, which tell more of what to try."""
     search: Search = _NO_SEARCH
     sight: Observation | None = None
     """By the declared way, or by the one that was found."""
@@ -80,7 +83,7 @@ def examine(
     try:
         session = open_session(access)
     except OrchestrateError as error:
-        return replace(found, error=explained(error, access))
+        return replace(found, error=explained(error, access), first=_outcome(error))
     try:
         found = replace(found, interpreter=session.interpreter())
         survey = session.survey()
@@ -89,14 +92,13 @@ def examine(
         found = _looked(found, session, graphs)
     except OrchestrateError as error:
         session.kill()
-        found = replace(found, error=explained(error, access))
+        found = replace(found, error=explained(error, access), first=_outcome(error))
     else:
         session.agent.close()
         return found
-    outcome = _outcome(found.error)
-    if found.survey is None or not worth_searching(outcome):
+    if found.survey is None or not worth_searching(found.first):
         return found
-    return _searched(found, outcome, access_by, graphs, tell)
+    return _searched(found, access_by, graphs, tell)
 
 
 def _looked(found: Examination, session: Session, graphs: GraphCache) -> Examination:
@@ -120,7 +122,6 @@ def _looked(found: Examination, session: Session, graphs: GraphCache) -> Examina
 
 def _searched(
     found: Examination,
-    first: Outcome,
     access_by: AccessBy,
     graphs: GraphCache,
     tell: Callable[[Way], None],
@@ -131,7 +132,7 @@ def _searched(
     imported, agent = _imported(found)
     clues = Clues(
         declared=plainly(found.way),
-        first=first,
+        first=found.first,
         env=found.reading,
         imported=imported,
         survey=survey,
@@ -166,6 +167,7 @@ def _searched(
                 access=found.access,
                 way=found.way,
                 error=found.error,
+                first=found.first,
                 search=Search(trials=tuple(trials), found=end.value),
             )
     if agent is not None:
@@ -187,12 +189,10 @@ def _tried(
             session.kill()
         return found, _outcome(error)
     session.agent.close()
-    return looked, Outcome(code="", message="")
+    return looked, _WORKS
 
 
-def _outcome(error: OrchestrateError | None) -> Outcome:
-    if error is None:
-        return Outcome(code="", message="")
+def _outcome(error: OrchestrateError) -> Outcome:
     return Outcome(code=error.code, message=error.message)
 
 
