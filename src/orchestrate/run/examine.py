@@ -34,6 +34,7 @@ from orchestrate.planning.ways import plainly
 from orchestrate.run.explaining import explained
 from orchestrate.run.observe import open_session, start_agent
 from orchestrate.run.session import Access, Session
+from orchestrate.run.survey import read_interpreter, read_sources, read_survey
 from orchestrate.stores.graph_cache import GraphCache
 
 _UNREAD: Final = Reading()
@@ -85,8 +86,8 @@ def examine(
     except OrchestrateError as error:
         return replace(found, error=explained(error, access), first=_outcome(error))
     try:
-        found = replace(found, interpreter=session.interpreter())
-        survey = session.survey()
+        found = replace(found, interpreter=read_interpreter(session))
+        survey = read_survey(session)
         reading = read_source(survey.env.text) if survey.env else Reading()
         found = replace(found, survey=survey, reading=reading)
         found = _looked(found, session, graphs)
@@ -212,7 +213,7 @@ def _imported(found: Examination) -> tuple[Reading, AgentProcess | None]:
             if not wanted:
                 break
             known |= set(wanted)
-            sources = session.sources(wanted, folders=folders)
+            sources = read_sources(session, wanted, folders=folders)
             new = [_read(name, source) for name, source in sources.items()]
             readings += new
             wanted = _ordered((name for one in new for name in one.modules), known)

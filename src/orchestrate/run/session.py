@@ -20,7 +20,7 @@ from orchestrate.adapters.spare_agent import SpareAgent
 from orchestrate.dialects.interface import Dialect
 from orchestrate.domain.alembic_call import AlembicCall
 from orchestrate.domain.database_url import DatabaseUrl
-from orchestrate.domain.diagnosis import Interpreter, Rows, Source, Storage, Survey
+from orchestrate.domain.diagnosis import Rows
 from orchestrate.domain.observation import Habits, Observation
 from orchestrate.domain.plan import Mode, Step
 from orchestrate.domain.revisions import Graph, Revision
@@ -106,18 +106,19 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.agent.close()
 
-    def _call(self, request: str, **more: Any) -> Mapping[str, Any]:
+    def ask(self, request: str, **more: Any) -> Mapping[str, Any]:
+        """Make a request about the target and return its result."""
         return self.agent.call(
             request, deadline=self.access.agent_timeout, **self.access.common, **more
         )
 
     def observe(self) -> Observation:
         """Read where the target stands, through env.py and a connection of our own; read-only."""
-        return self._observed(self._call("probe"))
+        return self._observed(self.ask("probe"))
 
     def observe_again(self) -> Observation:
         """Read what may have moved since this session observed the target; env.py does not run."""
-        return self._observed(self._call("look"))
+        return self._observed(self.ask("look"))
 
     def _observed(self, found: Mapping[str, Any]) -> Observation:
         dialect = self.access.dialect
@@ -148,50 +149,14 @@ class Session:
         )
         return self.observation
 
-    def interpreter(self) -> Interpreter:
-        """Ask which Python answers."""
-        found = self.agent.hello(deadline=self.access.agent_timeout)
-        return Interpreter(**{name: str(found[name]) for name in Interpreter.__slots__})
-
-    def survey(self) -> Survey:
-        """Look at the project's files and its Python, without running any of it."""
-        dialect = self.access.dialect
-        found = self._call(
-            "survey",
-            modules=[driver.module for driver in dialect.drivers],
-            programs=[name for program in dialect.programs for name in program.names],
-        )
-        env, storage = found["env"], found["storage"]
-        return Survey(
-            directory=found["directory"],
-            trouble=found["trouble"],
-            sections={name: tuple(keys) for name, keys in found["sections"].items()},
-            script_location=found["script_location"],
-            version_locations=tuple(found["version_locations"]),
-            env=Source(path=env["path"], text=env["text"]) if env else None,
-            strays=found["strays"],
-            folders={name: tuple(names) for name, names in found["folders"].items()},
-            drivers=tuple(one for one in dialect.drivers if found["drivers"].get(one.module)),
-            programs=found["programs"],
-            storage=Storage(**storage) if storage else None,
-        )
-
-    def sources(self, modules: Sequence[str], *, folders: Sequence[str]) -> Mapping[str, Source]:
-        """Read the text of the project's modules, looked for on `sys.path` and in more folders.
-
-        None is imported; unknown ones are left out.
-        """
-        found = self._call("sources", modules=list(modules), folders=list(folders))["found"]
-        return {name: Source(**one) for name, one in found.items()}
-
     def query(self, statements: Mapping[str, str]) -> Rows:
         """Ask the server, in a transaction that only reads and is rolled back."""
-        rows: Rows = self._call("query", statements=dict(statements))["rows"]
+        rows: Rows = self.ask("query", statements=dict(statements))["rows"]
         return rows
 
     def graph(self) -> Graph:
         """Read the project's revisions as env.py arranged them for this target."""
-        found = self._call("graph")
+        found = self.ask("graph")
         return Graph(
             digest=found["digest"],
             revisions=tuple(revision_from(one) for one in found["revisions"]),
@@ -208,13 +173,13 @@ class Session:
 
     def schema_rows(self) -> SchemaRows:
         """Read what describes the target's schema, before it is made canonical; read-only."""
-        rows: SchemaRows = self._call("snapshot")["rows"]
+        rows: SchemaRows = self.ask("snapshot")["rows"]
         return rows
 
     def lock(self, target_key: str) -> bool:
         """Try to take the target's own lock; never waits. It is held until the agent ends."""
         key = hashlib.sha256(target_key.encode()).hexdigest()[:16]
-        return bool(self._call("lock", key=key)["locked"])
+        return bool(self.ask("lock", key=key)["locked"])
 
     def render(self, steps: Sequence[Step], *, at_most: float | None = None) -> Mapping[str, Any]:
         """Render each step's SQL offline, up and down, one revision at a time.
@@ -255,12 +220,12 @@ class Session:
 
     def mark(self, step: Step) -> tuple[str, ...]:
         """Move the version table's rows as the step would, without its body; return them."""
-        found = self._call("mark", steps=[_step_fields(step)], direction=step.kind)
+        found = self.ask("mark", steps=[_step_fields(step)], direction=step.kind)
         return tuple(sorted(found["heads"]))
 
     def alembic_arguments(self, arguments: Sequence[str]) -> AlembicCall:
         """Return how the project's own Alembic understands a command line. Raises `usage`."""
-        found = self._call("arguments", argv=list(arguments))
+        found = self.ask("arguments", argv=list(arguments))
         return AlembicCall(
             command=found["command"], options=found["options"], help_text=found["text"]
         )
