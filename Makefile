@@ -65,9 +65,11 @@ docs: $(venv)/installed-dev
 servers:
 	bash tests/support/install_servers.sh
 
-# Oldest and newest Python, Alembic and SQLAlchemy that the agent has to run with.
+# Oldest and newest Python, Alembic and SQLAlchemy that the agent has to run with, and the three small
+# projects out of the wild that the tests drive.
 interpreters: $(venv)/installed-dev
 	$(bin)/python -m tests.support.interpreters
+	$(bin)/python -m wild.environments
 
 clean:
 	rm -rf $(venv) .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

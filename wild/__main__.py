@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from wild import report, results
@@ -71,7 +72,12 @@ def _run(
         driven = [task.result() for task in tasks]
     before = results.read()
     return [
-        _entry(case, _measured(case, problem) if measured else problem, before)
+        _entry(
+            case,
+            _measured(case, problem) if measured else problem,
+            before,
+            databases.version(case.dialect),
+        )
         for case, problem in driven
     ]
 
@@ -97,7 +103,13 @@ def _drive(
     else:
         problem = ""
     folder = CACHE / "runs" / f"{chain.name}-{dialect}"
-    case = Case(chain=chain, dialect=dialect, python=python, folder=folder, databases=databases)
+    case = Case(
+        chain=chain,
+        dialect=dialect,
+        python=python,
+        folder=folder,
+        new_database=partial(databases.new, dialect, folder),
+    )
     if not problem:
         problem = _attempt(case, drive if dialect in chain.dialects else drive_to_limit)
     seconds = time.monotonic() - began
@@ -117,13 +129,12 @@ def _attempt(case: Case, act: Callable[[Case], None]) -> str:
     return ""
 
 
-def _entry(case: Case, problem: str, before: Mapping[str, Entry]) -> Entry:
+def _entry(case: Case, problem: str, before: Mapping[str, Entry], server: str) -> Entry:
     old = before.get(f"{case.chain.name} {case.dialect}")
     seconds = case.seconds or (old.seconds if old else {})
     works = case.dialect in case.chain.dialects
     package = case.chain.environment.packages[0].split("==", maxsplit=1)[0].split("[")[0]
     installed = versions(case.python, package, "alembic", "sqlalchemy")
-    server = case.databases.version(case.dialect)
     return Entry(
         chain=case.chain.name,
         dialect=case.dialect,

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from tests.support.databases import Database
 from tests.support.workspace import Result, SpecFolder
-from wild.databases import Databases
+from wild import shape
 from wild.environments import site_packages
 from wild.recipes import SCHEMES, Chain
 
@@ -45,7 +45,7 @@ class Case:
     dialect: str
     python: Path
     folder: Path
-    databases: Databases
+    new_database: Callable[[str], Database]  # an empty one; for SQLite its file gets the name
     seconds: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     checks: list[str] = field(default_factory=list)
@@ -65,10 +65,6 @@ class Case:
         """Return the `project` of the spec."""
         site = site_packages(self.python)
         return self.chain.declared(python=self.python, site=site, scratch=self.scratch)
-
-    def database(self, name: str) -> Database:
-        """Make an empty database."""
-        return self.databases.new(self.dialect, self.folder, name)
 
     def url(self, database: Database, driver: str = "") -> str:
         """Return a database's URL with a driver that the project's environment has."""
@@ -96,21 +92,41 @@ class Case:
 
     def plainly(self, database: Database, action: str, revision: str) -> tuple[int, str]:
         """Have plain Alembic do something in a process of its own; its status and what it said."""
+        project = self.declared
+        baseline = project.get("baseline", {}) if not shape.of(database) else {}
+        if "run" in baseline:
+            status, said = self._execute(database, baseline["run"])
+            if status != 0:
+                return status, said
+        if "stamp" in baseline:
+            status, said = self._script(database, "stamp", baseline["stamp"])
+            if status != 0:
+                return status, said
+        return self._script(database, action, revision)
+
+    def _script(self, database: Database, action: str, revision: str) -> tuple[int, str]:
+        request = self.folder / "plain.json"
+        url = self._project_url(database)
+        value = {"project": self.declared, "url": url, "do": [action, revision]}
+        request.write_text(json.dumps(value), "utf-8")
+        return self._execute(database, [str(self.python), str(PLAIN), str(request)])
+
+    def _project_url(self, database: Database) -> str:
+        """Return the URL with the driver that the project says."""
+        backend = "mysql" if self.dialect == "mariadb" else self.dialect
+        return self.url(database, self.declared.get("drivers", {}).get(backend, ""))
+
+    def _execute(self, database: Database, command: Sequence[str]) -> tuple[int, str]:
+        """Run a program as a user would, with the variables that the project wants."""
+        url = self._project_url(database)
+        variables = self.declared.get("inject", {}).get("env", {})
+        given = {name: text.replace("{{ url }}", url) for name, text in variables.items()}
         folder = self.folder / "plain"
         folder.mkdir(exist_ok=True)
-        project = self.declared
-        backend = "mysql" if self.dialect == "mariadb" else self.dialect
-        url = self.url(database, project.get("drivers", {}).get(backend, ""))
-        request = folder / "request.json"
-        request.write_text(
-            json.dumps({"project": project, "url": url, "do": [action, revision]}), "utf-8"
-        )
-        variables = project.get("inject", {}).get("env", {})
-        given = {name: text.replace("{{ url }}", url) for name, text in variables.items()}
         done = subprocess.run(
-            [str(self.python), str(PLAIN), str(request)],
+            command,
             cwd=folder,
-            env={**os.environ, **given},
+            env={**os.environ, "ORCHESTRATE_DATABASE_URL": self.url(database), **given},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

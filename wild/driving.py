@@ -24,34 +24,43 @@ JSON: Final = ("--format", "json")
 
 def drive(case: Case) -> None:
     """Try everything with a chain that has to reach head."""
-    plain = case.database("plain")
+    plain = case.new_database("plain")
     status, said = case.plainly(plain, "upgrade", "heads")
     expect(status == 0, f"plain Alembic ended with {status}:\n{said[-3000:]}")
     wanted = shape.of(plain)
-    whole = case.database("whole")
+    whole = case.new_database("whole")
     desk = case.desk("whole", whole)
     call(desk, "doctor", ENVIRONMENT, *JSON)
     _plan_and_apply(case, desk, whole)
     _expect_shape(whole, wanted, "after apply")
-    _expect_at_head(desk)
+    expect_at_head(desk)
     case.checks.append("doctor, plan, apply, status")
-    _kill_and_resume(case, wanted)
+    killed = case.new_database("killed")
+    kill_and_resume(case, killed)
+    _expect_shape(killed, wanted, "after kill and resume")
     _down_and_up(case, desk, whole, plain)
 
 
 def _plan_and_apply(case: Case, desk: SpecFolder, database: Database) -> None:
-    plan = call(desk, "plan", ENVIRONMENT, *JSON).json()
-    expect(not shape.of(database), "plan left something in an empty database")
-    steps = plan["steps"]
-    expect(steps, "the plan has no step")
-    case.facts["revisions"] = len(steps)
+    steps = plan_from_empty(case, desk, database)
     applied = call(desk, "apply", ENVIRONMENT, "--yes", *JSON).events()
     expect(applied[-1]["status"] == "succeeded", f"apply ended with {applied[-1]}")
     finished = [event for event in applied if event["event"] == "step.finished"]
     expect(len(finished) == len(steps), f"{len(finished)} of {len(steps)} steps finished")
 
 
-def _expect_at_head(desk: SpecFolder) -> None:
+def plan_from_empty(case: Case, desk: SpecFolder, database: Database) -> list[dict[str, Any]]:
+    """Return the steps of a plan for an empty database, which stays empty."""
+    plan = call(desk, "plan", ENVIRONMENT, *JSON).json()
+    expect(not shape.of(database), "plan left something in an empty database")
+    steps: list[dict[str, Any]] = plan["steps"]
+    expect(steps, "the plan has no step")
+    case.facts["revisions"] = len(steps)
+    return steps
+
+
+def expect_at_head(desk: SpecFolder) -> None:
+    """Insist that `status` calls the target current and a new plan is empty."""
     target = _target(desk)
     expect(target["state"] == "current" and target["pending"] == 0, f"status says {target}")
     again = call(desk, "plan", ENVIRONMENT, "--exit-code", *JSON).json()
@@ -70,9 +79,8 @@ def _expect_shape(database: Database, wanted: Shape, when: str) -> None:
     expect(not difference, f"{when} the database is not as plain Alembic leaves it: {difference}")
 
 
-def _kill_and_resume(case: Case, wanted: Shape) -> None:
-    """End the program in the middle, as a power cut would, and go on."""
-    database = case.database("killed")
+def kill_and_resume(case: Case, database: Database) -> SpecFolder:
+    """End `apply` in the middle of an empty database's chain, as a power cut would, and go on."""
     desk = case.desk("killed", database)
     half = case.facts["revisions"] // 2
     process = desk.start("apply", ENVIRONMENT, "--yes", *JSON)
@@ -87,10 +95,10 @@ def _kill_and_resume(case: Case, wanted: Shape) -> None:
     expect(seen >= half, f"apply ended before it could be killed:\n{errors[-3000:]}")
     resumed = call(desk, "resume", *JSON).events()
     expect(resumed[-1].get("status") == "succeeded", f"resume ended with {resumed[-1]}")
-    _expect_shape(database, wanted, "after kill and resume")
-    _expect_at_head(desk)
+    expect_at_head(desk)
     call(desk, "history", "--verify")
     case.checks.append("kill, resume")
+    return desk
 
 
 def _down_and_up(case: Case, desk: SpecFolder, database: Database, plain: Database) -> None:
@@ -110,7 +118,7 @@ def _down_and_up(case: Case, desk: SpecFolder, database: Database, plain: Databa
         return
     call(desk, "apply", ENVIRONMENT, "--yes", *JSON)
     _expect_shape(database, shape.of(plain), "after one revision down and up again")
-    _expect_at_head(desk)
+    expect_at_head(desk)
     case.checks.append("down, up")
 
 
@@ -126,12 +134,12 @@ def _message(result: Result) -> str:
 def drive_to_limit(case: Case) -> None:
     """See that a chain that plain Alembic cannot bring to head fails in the same way, unharmed."""
     limit = case.chain.limits[case.dialect]
-    plain = case.database("plain")
+    plain = case.new_database("plain")
     status, said = case.plainly(plain, "upgrade", "heads")
     expect(status != 0, "plain Alembic reaches head: this is no limit any more")
     expect(limit.message in said, f"plain Alembic says something else:\n{said[-3000:]}")
 
-    database = case.database("whole")
+    database = case.new_database("whole")
     desk = case.desk("whole", database)
     planned = call(desk, "plan", ENVIRONMENT, *JSON, statuses=(0, 1))
     if planned.status != 0:
@@ -166,9 +174,9 @@ def measure(case: Case) -> None:
     """Measure `apply` and plain Alembic in turn, until the figure is met or tries run out."""
     for number in range(TRIES):
         with case.clocked("plain"):
-            status, said = case.plainly(case.database(f"p{number}"), "upgrade", "heads")
+            status, said = case.plainly(case.new_database(f"p{number}"), "upgrade", "heads")
         expect(status == 0, f"plain Alembic ended with {status}:\n{said[-3000:]}")
-        desk = case.desk(f"measured-{number}", case.database(f"m{number}"))
+        desk = case.desk(f"measured-{number}", case.new_database(f"m{number}"))
         with case.clocked("apply"):
             call(desk, "apply", ENVIRONMENT, "--yes", *JSON)
         if within(case.seconds):

@@ -1,7 +1,7 @@
 """Virtual environments of projects out of the wild, each made once under `.cache/wild`.
 
 Owns what is installed where. An environment is what its recipe says, or it is made anew; nothing of
-ours is in it.
+ours is in it. `python -m wild.environments` makes those that the test suite needs ahead of it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from filelock import FileLock
 from uv import find_uv_bin
 
 from tests.support.interpreters import find_python
-from wild.recipes import Environment
+from wild.recipes import SMALL, Environment, environments
 
 CACHE: Final = Path(__file__).parents[1] / ".cache" / "wild"
 ENVIRONMENTS: Final = CACHE / "environments"
@@ -85,3 +85,8 @@ def versions(python: Path, *names: str) -> dict[str, str]:
         for one in importlib.metadata.distributions(path=paths)
     }
     return {name: found[name.lower()] for name in names if name.lower() in found}
+
+
+if __name__ == "__main__":
+    for name in SMALL:
+        ready(environments()[name])

@@ -18,6 +18,9 @@ TABLE: Final = Path(__file__).with_name("recipes.yaml")
 HOOKS: Final = Path(__file__).with_name("hooks")
 DIALECTS: Final = ("sqlite", "postgresql", "mariadb")
 
+# Quick to install and to drive, and each gets its URL in another way: `make test` has them.
+SMALL: Final = ("optuna", "keystone", "airflow")
+
 # The drivers that every environment has, as the first part of a URL.
 SCHEMES: Final = {
     "sqlite": "sqlite",
@@ -64,7 +67,12 @@ class Chain:
 
     def declared(self, *, python: Path, site: Path, scratch: Path) -> dict[str, Any]:
         """Return the `project` of its spec, placeholders filled in."""
-        places = {"SITE": str(site), "HOOKS": str(HOOKS), "SCRATCH": str(scratch)}
+        places = {
+            "PYTHON": str(python),
+            "SITE": str(site),
+            "HOOKS": str(HOOKS),
+            "SCRATCH": str(scratch),
+        }
         filled: dict[str, Any] = _filled(self.project, places)
         return {"runner": {"python": str(python)}, **filled}
 
