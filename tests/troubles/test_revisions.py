@@ -189,6 +189,10 @@ def test_env_py_that_hides(workspace: Workspace, new_database: NewDatabase, shap
     assert hint in failed.stderr
     assert f"more: docs/troubles/{page}.md" in failed.stderr
     assert database.tables() == []
+    if shape == "autobegin":
+        text = (workspace.project.scripts / "env.py").read_text().splitlines()
+        line = next(number for number, one in enumerate(text, 1) if "SELECT 1" in one)
+        assert f"env.py:{line}\n" in failed.stderr
 
 
 def test_failure_in_one_transaction(workspace: Workspace, new_database: NewDatabase) -> None:

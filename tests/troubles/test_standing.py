@@ -88,6 +88,7 @@ def test_finding_a_revision_in_git(workspace: Workspace) -> None:
     commit(workspace, "first")
     path = workspace.project.revision(LOST, down="r001", doc="x").revision_file(LOST)
     other = path.rename(path.with_name("named_otherwise.py"))
+    workspace.project.revision("undo", down=LOST, doc=f"undo {LOST}")
     commit(workspace, "second")
     seen = find_revision(LOST, workspace.project.versions)
     assert seen is not None

@@ -44,7 +44,7 @@ def find_revision(identifier: str, folder: Path, *, seconds: float = SECONDS) ->
     if not re.fullmatch(r"[\w.-]+", identifier):
         return None
     added = git.first("log", "--all", "--diff-filter=A", "--", f":(top)*{identifier}*.py")
-    if added is None:
+    if added is None or not _has(git, *added, identifier):
         pattern = f"^revision[^=]*=[^=]*[\"']{re.escape(identifier)}[\"']"
         added = git.first("log", "--all", f"-G{pattern}", "--diff-filter=AM", "--", ":(top)*.py")
     if added is None:
@@ -60,6 +60,13 @@ def find_revision(identifier: str, folder: Path, *, seconds: float = SECONDS) ->
         on_disk=(root / file).exists(),
         in_head=in_head,
     )
+
+
+def _has(git: _Git, commit: Commit, file: str, identifier: str) -> bool:
+    """Tell whether a file is the revision's own: its name may mention another one."""
+    text = git.run("show", f"{commit.id}:{file}")
+    pattern = rf"^revision\b[^=\n]*=\s*[\"']{re.escape(identifier)}[\"']"
+    return re.search(pattern, text, re.MULTILINE) is not None
 
 
 def _branches(git: _Git, commit: str) -> tuple[str, ...]:

@@ -1464,11 +1464,11 @@ class EnvRun:
         else:
             try:
                 found = fetch(connection, kit["identity"])
-            except Exception as error:
+            except Exception:
                 if connection.dialect.name == url.get_backend_name():
                     raise
                 # The text of one dialect means nothing to another server.
-                found = [[connection.dialect.name, first_line(error)]]
+                found = [[connection.dialect.name]]
         if kit.get("lock_kind") == "file":
             same = file_identity(found) == file_identity(own)
         else:
@@ -1724,6 +1724,7 @@ class Stepper(EnvRun):
         self.current: Json | None = None
         self.context: Any = None
         self.seeded: set[tuple[Any, Any]] = set()
+        self.begun_at: str | None = None
         self.confirmed: list[str] | None = None
         self.after: dict[str, Rows] | None = None
         revisions = [part["revision"] for part in self._parts(self.all_steps[-1])]
@@ -2069,6 +2070,7 @@ class Stepper(EnvRun):
                 f"revision {step['revision']} ran, but its commit is not visible:"
                 f" `{self.version_table}` should hold {wanted} and holds"
                 f" {', '.join(heads) or 'none'}",
+                {"where": self.begun_at} if self.begun_at else None,
             )
             raise self.fault
         seconds = time.monotonic() - self.started_at
@@ -2094,6 +2096,11 @@ class Stepper(EnvRun):
         self.job.channel.in_revision = False
 
     # Told by SQLAlchemy's events.
+
+    def transaction_begins(self) -> None:
+        """Note where env.py begins a transaction before it calls `configure`."""
+        if self.guarded is None:
+            self.begun_at = self.job.watch.where(sys._getframe())
 
     def statement_begins(self, text: str) -> None:
         """Note a statement of a revision that is about to be sent."""
@@ -2154,6 +2161,7 @@ class Events:
         event.listen(engine, "after_cursor_execute", self._after)
         event.listen(engine, "handle_error", self._failed)
         event.listen(engine, "commit", self._commits)
+        event.listen(engine, "begin", self._begins)
 
     def _before(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         stepper = self.stepper
@@ -2169,6 +2177,10 @@ class Events:
         stepper = self.stepper
         if stepper is not None and stepper.in_body:
             stepper.statement_fails(context.statement or "")
+
+    def _begins(self, _connection: Any) -> None:
+        if self.stepper is not None:
+            self.stepper.transaction_begins()
 
     def _commits(self, connection: Any) -> None:
         stepper = self.stepper

@@ -55,7 +55,10 @@ def outcome_page(outcome: Outcome) -> str | None:
 def outcome_hint(plan: Plan, run: str, outcome: Outcome) -> str:
     """Return the commands that lead on as one line without colour, for machines."""
     text = click.unstyle(" ".join(line.strip() for line in _next(plan, run, outcome)))
-    return text.partition("hint: ")[2]
+    hint = text.partition("hint: ")[2]
+    if outcome.status == "in-doubt" and outcome.advice:
+        return f"the cause: {outcome.advice}; {hint}"
+    return hint
 
 
 def _doubt(outcome: Outcome) -> list[str]:
