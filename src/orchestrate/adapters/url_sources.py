@@ -50,7 +50,8 @@ def origin_of(spec: LoadedSpec, environment: Environment) -> str:
         return "nowhere"
     where = (environment.where("url") or "").rsplit(":", 1)[0]  # without the column
     place = where.removeprefix(f"{spec.folder}{os.sep}")
-    return source_name(environment.url) + (f" ({place})" if place else "")
+    name = "the spec" if isinstance(environment.url, str) else source_name(environment.url)
+    return f"{name} ({place})" if place else name
 
 
 def resolve_state_url(spec: LoadedSpec, *, environ: Mapping[str, str] | None = None) -> DatabaseUrl:
