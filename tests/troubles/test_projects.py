@@ -200,6 +200,9 @@ def test_debug(workspace: Workspace, new_database: NewDatabase, tmp_path: Path) 
     plain = workspace.call("plan", "dev", environ=environ)
     assert "Traceback" not in plain.stderr
     assert list(logs.iterdir()) == []
+    usage = workspace.call("--debug", "plan", "nobody", environ=environ)
+    assert (usage.status, usage.stderr.count("debug: tracebacks are in ")) == (2, 1)
+    next(logs.iterdir()).unlink()
     for arguments in (["plan", "dev", "--debug"], ["--debug", "status"]):
         told = workspace.call(*arguments, environ=environ)
         (log,) = logs.iterdir()

@@ -66,19 +66,20 @@ class Invocation:
         """
         if not self.debug:
             return
-        if self._log is None:
-            handle, name = tempfile.mkstemp(prefix="orchestrate-", suffix=".log")
-            os.close(handle)
-            self._log = Path(name)
         parts = [f"{type(error).__name__}: {error}\n"]
         if isinstance(error, OrchestrateError):
             parts = [f"error[{error.code}]: {error.where or '-'}: {error.message}\n"]
-            parts += ["\nIn the project's Python:\n", str(error.details["traceback"])] * (
-                "traceback" in error.details
-            )
+            if error.details.get("traceback"):
+                parts += ["\nIn the project's Python:\n", str(error.details["traceback"])]
         parts += ["\nHere:\n", *traceback.format_exception(error), "\n"]
-        with self._log.open("a", encoding="utf-8") as file:
-            file.write(self.redacted("".join(parts)))
+        # A full disk must not hide the error itself.
+        with contextlib.suppress(OSError):
+            if self._log is None:
+                handle, name = tempfile.mkstemp(prefix="orchestrate-", suffix=".log")
+                os.close(handle)
+                self._log = Path(name)
+            with self._log.open("a", encoding="utf-8", errors="replace") as file:
+                file.write(self.redacted("".join(parts)))
 
     def name_log(self) -> None:
         """Tell where tracebacks were written, if any were."""
