@@ -13,7 +13,16 @@ from orchestrate.domain.findings import Finding
 from orchestrate.domain.plan import Plan, Step
 from orchestrate.planning.staleness import words
 from orchestrate.planning.troubles import page_of, page_path
-from orchestrate.reports.tables import coloured, counted, duration, fields, short, stamp, table
+from orchestrate.reports.tables import (
+    coloured,
+    counted,
+    duration,
+    fields,
+    file_shown,
+    short,
+    stamp,
+    table,
+)
 
 
 def plan_text(plan: Plan) -> str:
@@ -73,7 +82,7 @@ def _row(number: int, step: Step) -> Sequence[str]:
         short(step.title, 44),
         "yes" if step.transactional else click.style("no", fg="yellow"),
         duration(step.estimate_seconds),
-        step.file or "-",
+        file_shown(step.file) or "-",
     )
 
 
@@ -81,7 +90,11 @@ def _native_parts(plan: Plan) -> list[str]:
     parts = [part for step in plan.steps if step.kind != "stamp" for part in step.parts]
     if not parts:
         return []
-    return ["", "  in this order:", *(f"    {part.revision}  {part.file}" for part in parts)]
+    return [
+        "",
+        "  in this order:",
+        *(f"    {part.revision}  {file_shown(part.file)}" for part in parts),
+    ]
 
 
 def _revisions(plan: Plan) -> int:
@@ -111,7 +124,7 @@ def _remarks(plan: Plan) -> list[Finding]:
 
 
 def _finding(finding: Finding) -> str:
-    where = f"{finding.where}: " if finding.where else ""
+    where = f"{file_shown(finding.where)}: " if finding.where else ""
     hint = f"\n           {click.style('hint:', dim=True)} {finding.hint}" if finding.hint else ""
     page = page_of(finding.code)
     more = f"\n           {click.style('more:', dim=True)} {page_path(page)}" if page else ""
@@ -134,14 +147,14 @@ def plan_markdown(plan: Plan) -> str:
     lines += [
         f"| {number} | `{step.revision}` | {_cell(step.title)} | "
         f"{'yes' if step.transactional else '**no**'} | {duration(step.estimate_seconds)} | "
-        f"`{_cell(step.file)}` |"
+        f"`{_cell(file_shown(step.file))}` |"
         for number, step in enumerate(plan.steps, 1)
     ]
     remarks = _remarks(plan)
     if remarks:
         lines += ["", "**Findings**", ""]
         lines += [
-            f"- {one.severity}: {f'`{one.where}` ' if one.where else ''}{one.message}"
+            f"- {one.severity}: {f'`{file_shown(one.where)}` ' if one.where else ''}{one.message}"
             for one in remarks
         ]
     lines += ["", "**Gates**", ""]

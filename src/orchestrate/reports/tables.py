@@ -107,3 +107,12 @@ def counted(number: int, noun: str) -> str:
 def short(identifier: str, length: int = 16) -> str:
     """Return a revision as it is, or its beginning where it is longer than a column bears."""
     return identifier if len(identifier) <= length else identifier[: length - 1] + "…"
+
+
+def file_shown(path: str) -> str:
+    """Return a file as it is, or its end where it is outside of the project's directory.
+
+    A revision inside an installed package would fill the line with the path of the environment.
+    """
+    folder, _, name = path.rpartition("/")
+    return f"…/{folder.rpartition('/')[2]}/{name}" if path.startswith("/") else path
