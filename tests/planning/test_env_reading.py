@@ -52,7 +52,7 @@ def test_settings_classes() -> None:
 class New(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SHOP_")
     database_url: str
-    dsn: str = Field(validation_alias=AliasChoices("PRIMARY_DSN", "other"))
+    dsn: str = Field(validation_alias=AliasChoices("primary_dsn", "other"))
 
 class Old(pydantic.BaseSettings):
     db_host: str

@@ -123,7 +123,9 @@ class _Reader:
         self.commits |= name in _COMMITS
         for keyword in node.keywords:
             if keyword.arg in {"env", "validation_alias", "alias"}:
-                self.variables += [one for one in _texts(keyword.value) if _is_variable(one)]
+                # pydantic reads them without regard to case.
+                names = [one.upper() for one in _texts(keyword.value) if "_" in one]
+                self.variables += [one for one in names if _is_variable(one)]
         texts = [text for one in node.args[:2] if (text := _text(one)) is not None]
         if not texts:
             return

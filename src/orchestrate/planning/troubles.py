@@ -155,10 +155,10 @@ _FROM_THE_URL: Final = frozenset(_CONNECTING) - {"driver-missing", "connection-l
 _GENERAL: Final = {
     "unreachable": "Check the environment's URL, and that the server runs and lets this user in",
     "wrong-database": "Nothing was done there. env.py does not take its URL from where `inject` "
-    "puts it: name the option, variable, `-x` argument or attribute that it reads, or give it a "
-    "`hook`",
-    "env-failed": "If env.py looks for its URL elsewhere, say where with `inject`; `-v` shows what "
-    "it prints",
+    "puts it: `orchestrate doctor` finds out which option, variable, `-x` argument or attribute it "
+    "reads, or give it a `hook`",
+    "env-failed": "If env.py looks for its URL elsewhere, `orchestrate doctor` finds out where, "
+    "for `inject`; `-v` shows what it prints",
     "env-writes": "Looking must not write. Have env.py leave its writes to the revisions, or say "
     "`probe: plain` in the project if they do no harm",
     "project-unreadable": "`alembic history` in the project's folder has to work first; `config`, "
