@@ -48,13 +48,13 @@ def test_other_interpreters(workspace: Workspace, new_database: NewDatabase, pyt
 def test_driver_that_the_project_lacks(
     workspace: Workspace, new_database: NewDatabase, oldest_python: Path
 ) -> None:
-    """SQLAlchemy 1.4 knows no psycopg 3: the hint speaks of `drivers`, and `drivers` helps."""
+    """SQLAlchemy 1.4 knows no psycopg 3: the hint speaks of `drivers:`, and that helps."""
     workspace.project.linear(1)
     runner = {"runner": {"python": str(oldest_python)}}
     workspace.spec(project=runner).environment("dev", new_database("postgresql"))
     failed = workspace.call("plan", "dev", "--format", "json")
     assert (failed.status, failed.error()["code"]) == (1, "env-failed")
-    assert "`drivers`" in failed.error()["hint"]
+    assert "`drivers:`" in failed.error()["hint"]
     workspace.spec(project={**runner, "drivers": {"postgresql": "psycopg2"}})
     workspace.ok("apply", "dev", "--yes")
 
