@@ -15,7 +15,7 @@ implementation, `_version_locations` and `_load_revisions` of the script directo
 `_orig_branch_labels` and `_resolved_dependencies` of a revision.
 """
 # ruff: noqa: BLE001  (whatever the project's code raises has to be told, not to end the agent)
-# ruff: noqa: PTH100, PTH109, PTH110, PTH112, PTH116, PTH118, PTH120, PTH123, PTH202, PTH208
+# ruff: noqa: PTH100, PTH108, PTH109, PTH110, PTH112, PTH116, PTH118, PTH120, PTH123, PTH202, PTH208
 # (paths come and go as text)
 # ruff: noqa: SLF001  (the private names above, and what drivers do not tell otherwise)
 
@@ -2401,6 +2401,84 @@ class Command(EnvRun):
         return found
 
 
+SCRATCH_NAME = re.compile(r"orchestrate_scratch_[0-9a-f]{12}\Z")
+
+
+def scratch_file(job: Job) -> Json:
+    """Return where a scratch database has its file, of which nothing is left afterwards."""
+    name = job.request["name"]
+    if not SCRATCH_NAME.match(name):
+        raise Refusal("agent-failed", f"`{name}` is no name of a scratch database")
+    path = os.path.join(os.path.realpath(tempfile.gettempdir()), name)
+    for ending in ("", "-journal", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path + ending)
+    return {"path": path}
+
+
+class Models(EnvRun):
+    """Compares a target with the models that env.py gives to Alembic, as `check` does."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self.found: list[Json] | None = None
+
+    def steps(self, heads: Sequence[str], context: Any) -> Iterable[Any]:
+        """Compare; there is nothing to run."""
+        del heads
+        metadata = context.opts.get("target_metadata")
+        if metadata is not None:
+            compare = importlib.import_module("alembic.autogenerate").compare_metadata
+            differences = compare(context, metadata)
+            self.found = [told for one in differences for told in self._told(one)]
+        return ()
+
+    def _told(self, difference: Any) -> Iterator[Json]:
+        """Yield one of Alembic's differences in words: what the models have is expected."""
+        for one in difference if isinstance(difference, list) else [difference]:
+            way, _, kind = one[0].partition("_")
+            if way == "modify":
+                yield self._modified(kind, one)
+                continue
+            change = {"add": "removed", "remove": "added"}.get(way, "altered")
+            thing = one[-1]
+            text = first_line(Exception(repr(thing)))
+            name = ".".join(str(part) for part in one[1:-1] if part is not None)
+            own = str(getattr(thing, "name", None) or "")
+            table = getattr(getattr(thing, "table", None), "name", None)
+            prefix = name or (str(table) if table and kind != "table" else "")
+            yield {
+                "object": {"fk": "foreign key"}.get(kind, kind.replace("_", " ")),
+                "name": f"{prefix}.{own}".strip("."),
+                "change": change,
+                "expected": text if change == "removed" else None,
+                "actual": text if change == "added" else None,
+            }
+
+    @staticmethod
+    def _modified(kind: str, one: Any) -> Json:
+        """Return `("modify_type", schema, table, column, …, old, new)`; a table has no column."""
+        parts = [str(part) for part in one[1:-2] if isinstance(part, str)]
+        return {
+            "object": f"column {kind}" if len(parts) > 1 else kind.replace("_", " "),
+            "name": ".".join(parts),
+            "change": "altered",
+            "expected": repr(one[-1]),
+            "actual": repr(one[-2]),
+        }
+
+    def compare(self) -> Json:
+        """Return the differences, or null where env.py has no models."""
+        job = self.job
+        with job.looking.at(
+            job.kit, wanted=job.project.fields.get("read_only_probe", True)
+        ), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            job.watch.enter("comparing with the models")
+            self.execute()
+        return {"differences": self.found}
+
+
 HARMLESS = frozenset(
     [
         "str",
@@ -2848,6 +2926,9 @@ class Agent:
             "run": self._run,
             "mark": self._run,
             "render": lambda job: Renderer(job).render(),
+            "attempt": self._attempt,
+            "scratch-file": scratch_file,
+            "models": lambda job: Models(job).compare(),
             "arguments": read_arguments,
             "command": lambda job: Command(job).run(),
         }
@@ -2970,6 +3051,18 @@ class Agent:
             return {"rows": {name: side.rows(text) for name, text in statements.items()}}
         finally:
             side.close()
+
+    def _attempt(self, job: Job) -> Json:
+        """Execute statements one by one; what the server refuses is an answer, not an error."""
+        side = Side(job.project.url, read_only=False)
+        try:
+            for statement in job.request["statements"]:
+                side.rows(statement)
+        except Exception as error:
+            return {"problem": first_line(error)}
+        finally:
+            side.close()
+        return {"problem": None}
 
     def _run(self, job: Job) -> Json:
         if not job.request["steps"]:

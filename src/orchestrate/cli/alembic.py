@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
-from orchestrate.cli.invocation import Invocation, environment_argument, global_options
+from orchestrate.cli.invocation import (
+    Invocation,
+    environment_argument,
+    global_options,
+    override_options,
+)
 from orchestrate.errors import OrchestrateError
 
 if TYPE_CHECKING:
     from orchestrate.cli.workbench import Workbench
     from orchestrate.domain.spec import Environment
-    from orchestrate.planning.alembic_calls import Move
+    from orchestrate.planning.alembic_calls import Move, Stamp
+    from orchestrate.run.observe import Seen
     from orchestrate.run.session import Access, Session
 
 
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
 @environment_argument
 @click.argument("arguments", nargs=-1, metavar="-- ARGS...", type=click.UNPROCESSED)
 @click.option("--yes", is_flag=True, help="Do not ask for the environment's name.")
+@override_options
 @global_options
 @click.pass_obj
 def alembic(
@@ -33,17 +40,30 @@ def alembic(
     environment_option: str | None,
     arguments: tuple[str, ...],
     yes: bool,
+    overridden: tuple[str, ...],
+    reason: str | None,
 ) -> int:
     """Run `alembic ARGS` in the project of ENV, its own Python, URL and options filled in.
 
     What only looks or writes files is run as it is. What changes the database (`upgrade`,
-    `downgrade`) is planned, confirmed, journalled and resumable, as with `apply`.
+    `downgrade`, `stamp`) is planned, confirmed, journalled and resumable, as with `apply` and
+    `stamp`.
     """
     from orchestrate.cli.workbench import Workbench  # noqa: PLC0415  (`--help` is quick)
 
     name, typed = _split(environment, environment_option, arguments)
     bench = Workbench(invocation)
-    return _run(bench, bench.environment(name), typed, yes=yes)
+    consent = _Consent(yes=yes, overridden=overridden, reason=reason)
+    return _run(bench, bench.environment(name), typed, consent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Consent:
+    """What was said on the command line to what would be asked or refused."""
+
+    yes: bool
+    overridden: tuple[str, ...]
+    reason: str | None
 
 
 def _split(
@@ -70,10 +90,13 @@ def _split(
     return environment, typed
 
 
-def _run(bench: Workbench, environment: Environment, typed: Sequence[str], *, yes: bool) -> int:
-    from orchestrate.planning.alembic_calls import Look, judge_call  # noqa: PLC0415
+def _run(
+    bench: Workbench, environment: Environment, typed: Sequence[str], consent: _Consent
+) -> int:
+    from orchestrate.cli.blocking import blocked_event  # noqa: PLC0415
+    from orchestrate.planning.alembic_calls import Look, Stamp, judge_call  # noqa: PLC0415
     from orchestrate.run.explaining import explained  # noqa: PLC0415
-    from orchestrate.run.observe import open_session  # noqa: PLC0415
+    from orchestrate.run.observe import observe_one, open_session  # noqa: PLC0415
 
     echo = _Echo(bench.invocation)
     access = replace(bench.access(environment), on_output=echo)
@@ -96,7 +119,13 @@ def _run(bench: Workbench, environment: Environment, typed: Sequence[str], *, ye
             told = explained(error, access)
             raise _placed(bench, environment, access, told) from error
         echo.wanted = bench.invocation.verbosity > 0
-        return _change(bench, environment, session, meaning, typed, yes=yes)
+        with blocked_event(bench, environment.name):
+            bench.refuse_unenforced(environment)
+            seen = observe_one(session.access, bench.graphs, session=session)
+            command = shlex.join(["alembic", *typed])
+            if isinstance(meaning, Stamp):
+                return _stamp(bench, environment, seen, meaning, consent, command=command)
+            return _move(bench, environment, seen, meaning, consent, command=command)
 
 
 def _placed(
@@ -150,28 +179,48 @@ def _look(bench: Workbench, session: Session, typed: Sequence[str]) -> int:
     return 0
 
 
-def _change(
+def _move(
     bench: Workbench,
     environment: Environment,
-    session: Session,
+    seen: Seen,
     move: Move,
-    typed: Sequence[str],
+    consent: _Consent,
     *,
-    yes: bool,
+    command: str,
 ) -> int:
     from orchestrate.cli.applying import apply_environment  # noqa: PLC0415
-    from orchestrate.cli.blocking import blocked_event  # noqa: PLC0415
-    from orchestrate.run.observe import observe_one  # noqa: PLC0415
 
-    with blocked_event(bench, environment.name):
-        bench.refuse_unenforced(environment)
-        seen = observe_one(session.access, bench.graphs, session=session)
-        return apply_environment(
-            bench,
-            environment,
-            seen,
-            to=move.to,
-            yes=yes,
-            direction=move.direction,
-            command=shlex.join(["alembic", *typed]),
+    if consent.overridden:
+        raise OrchestrateError(
+            "usage", f"`{command}` has no gate `{consent.overridden[0]}` that can be overridden"
         )
+    return apply_environment(
+        bench,
+        environment,
+        seen,
+        to=move.to,
+        yes=consent.yes,
+        direction=move.direction,
+        command=command,
+    )
+
+
+def _stamp(
+    bench: Workbench,
+    environment: Environment,
+    seen: Seen,
+    stamp: Stamp,
+    consent: _Consent,
+    *,
+    command: str,
+) -> int:
+    from orchestrate.cli.stamping import Claim, stamp_environment  # noqa: PLC0415
+
+    claim = Claim(
+        revisions=stamp.revisions,
+        purge=stamp.purge,
+        overridden=consent.overridden,
+        reason=consent.reason,
+        command=command,
+    )
+    return stamp_environment(bench, environment, seen, claim, yes=consent.yes)

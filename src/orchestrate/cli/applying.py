@@ -48,7 +48,7 @@ def apply_environment(
         refuse_unfinished(bench, observation)
         prepared = prepare(bench, environment, seen, direction=direction, to=to or environment.to)
         if not prepared.plan.steps:
-            return _nothing_to_do(bench, prepared.plan)
+            return nothing_to_do(bench, prepared.plan)
         show_plan(bench, prepared.plan)
         confirm(bench, prepared.plan, yes=yes)
         return carry_out(
@@ -58,7 +58,7 @@ def apply_environment(
             prepared.chain,
             run=None,
             lock_retries=retries_of(environment),
-            command=command,
+            noted={"command": command} if command else None,
         )
 
 
@@ -83,7 +83,7 @@ def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool) -> in
             check_identity(bench, observation)
             refuse_stale(bench, plan, observation, chain)
             if not plan.steps:
-                return _nothing_to_do(bench, plan)
+                return nothing_to_do(bench, plan)
             show_plan(bench, plan)
             confirm(bench, plan, yes=yes)
             return carry_out(
@@ -103,7 +103,8 @@ def _refuse_used(bench: Workbench, plan: Plan, path: Path) -> None:
             )
 
 
-def _nothing_to_do(bench: Workbench, plan: Plan) -> int:
+def nothing_to_do(bench: Workbench, plan: Plan) -> int:
+    """Tell that a plan has no steps; return the exit status."""
     if bench.invocation.format == "json":
         finish_event(
             bench, plan, run=None, outcome=Outcome(status="succeeded", message="nothing to do")

@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
@@ -59,9 +60,12 @@ def carry_out(
     run: RunState | None,
     lock_retries: int,
     choice: Choice | None = None,
-    command: str | None = None,
+    noted: Mapping[str, object] | None = None,
 ) -> int:
     """Carry a plan out, or go on with a run of it, under the lease; return the exit status.
+
+    `noted` is journalled with its start: `command`, what was typed in place of a command of ours,
+    and `overrides`, reasons by gate.
 
     Raises `lease-held`, `stale-plan`, `identity-changed`, `state-unavailable`.
     """
@@ -109,7 +113,7 @@ def carry_out(
         try:
             with heeding_signals(interruption):
                 _journal_start(
-                    bench, plan, name, observation, resumed=run is not None, command=command
+                    bench, plan, name, observation, resumed=run is not None, noted=noted or {}
                 )
                 outcome = _carried_out(execution, session)
         finally:
@@ -186,7 +190,7 @@ def _journal_start(
     observation: Observation,
     *,
     resumed: bool,
-    command: str | None,
+    noted: Mapping[str, object],
 ) -> None:
     bench.state.save_plan(plan.id, plan.digest, plan_file_text(plan))
     kind: EventKind = "run.resumed" if resumed else "run.started"
@@ -202,7 +206,7 @@ def _journal_start(
         "target_keys": [observation.target_key],
         "heads": list(observation.heads),
         "tool_version": __version__,
-        **({"command": command} if command else {}),
+        **noted,
     }
     now = bench.clock.now()
     bench.state.append([NewEvent(kind=kind, at=now, run=run, step=None, data=data)])

@@ -73,7 +73,7 @@ def prepare(
         observation,
         chain,
         server_undoes_ddl=seen.access.dialect.transactional_ddl,
-        gates=(_identity_gate(verdict),),
+        gates=(identity_gate(verdict),),
         durations=durations(bench.state),
         plan_id=bench.identifier("plan", now),
         now=now,
@@ -166,7 +166,8 @@ def record_identity(bench: Workbench, observation: Observation, *, kind: EventKi
     )
 
 
-def _identity_gate(verdict: IdentityVerdict) -> Gate:
+def identity_gate(verdict: IdentityVerdict) -> Gate:
+    """Return the gate that a database which is the environment's own opens."""
     known = {
         "known": "the database recorded for it",
         "first-use": "seen for the first time, recorded now",

@@ -192,6 +192,20 @@ def environment_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--override GATE --reason TEXT`; the function gets `overridden` and `reason`."""
+    command = click.option(
+        "--reason", metavar="TEXT", help="Why a gate is overridden; kept in the journal."
+    )(command)
+    return click.option(
+        "--override",
+        "overridden",
+        multiple=True,
+        metavar="GATE",
+        help="Go on although this gate is closed; needs --reason.",
+    )(command)
+
+
 def environments_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add any number of ENV, as arguments or as `--env ENV`; the function gets `environments`."""
     command = click.argument("environments", nargs=-1, metavar="[ENV]...")(command)

@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import sys
+from dataclasses import asdict
 from typing import Any, Final, NoReturn
 
 import click
@@ -19,6 +20,7 @@ import click
 from orchestrate import __version__
 from orchestrate.cli.invocation import Invocation, colour, global_options
 from orchestrate.domain.findings import Finding
+from orchestrate.domain.snapshot import Difference
 from orchestrate.errors import ExitStatus, OrchestrateError
 
 COMMANDS: Final = {
@@ -33,6 +35,7 @@ COMMANDS: Final = {
     "abort": ("orchestrate.cli.resume", "abort", "End an unfinished run, its state explained"),
     "history": ("orchestrate.cli.history", "history", "List runs, or verify the journal"),
     "show": ("orchestrate.cli.history", "show", "Show one run with all its steps"),
+    "stamp": ("orchestrate.cli.stamp", "stamp", "Adopt a database at a revision, proven first"),
     "alembic": ("orchestrate.cli.alembic", "alembic", "Run any Alembic command against ENV"),
     "trust": ("orchestrate.cli.trust", "trust", "Accept a database as an environment's own"),
     "explain": ("orchestrate.cli.explain", "explain", "Show the page of a known trouble"),
@@ -40,7 +43,7 @@ COMMANDS: Final = {
 }
 
 
-_LOOKING: Final = {"doctor", "status", "plan", "apply", "resume", "alembic", "trust"}
+_LOOKING: Final = {"doctor", "status", "plan", "apply", "resume", "stamp", "alembic", "trust"}
 """Commands that look at a target first of all."""
 
 
@@ -188,6 +191,7 @@ def _report(error: OrchestrateError, invocation: Invocation) -> None:
     where = f"{error.where}: " if error.where and not said else ""
     lines = [f"{head}: {where}{error.message}"]
     lines += [_finding_line(one) for one in error.findings if isinstance(one, Finding)]
+    lines += [_difference_line(one) for one in error.findings if isinstance(one, Difference)]
     if error.hint:
         lines += ["", f"{click.style('hint', fg='cyan', bold=True)}: {error.hint}"]
     from orchestrate.planning.troubles import page_of  # noqa: PLC0415  (only errors pay for it)
@@ -201,6 +205,11 @@ def _finding_line(finding: Finding) -> str:
     where = f"{finding.where}: " if finding.where else ""
     hint = f" ({finding.hint})" if finding.hint else ""
     return f"  {where}{finding.message}{hint} [{finding.code}]"
+
+
+def _difference_line(one: Difference) -> str:
+    expected, actual = one.expected or "nothing", one.actual or "nothing"
+    return f"  {one.object} {one.name}: expected {expected}, found {actual}"
 
 
 def _as_json(error: OrchestrateError) -> dict[str, Any]:
@@ -226,4 +235,5 @@ def _as_json(error: OrchestrateError) -> dict[str, Any]:
             }
             for one in found
         ]
-    return {"error": value}
+    differences = [asdict(one) for one in error.findings if isinstance(one, Difference)]
+    return {"error": {**value, **({"differences": differences} if differences else {})}}

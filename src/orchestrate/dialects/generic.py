@@ -8,6 +8,7 @@ from typing import Final
 
 from orchestrate.dialects.canonical import make_snapshot, text
 from orchestrate.dialects.interface import Kit, Rights, Row
+from orchestrate.dialects.scratch import Scratch
 from orchestrate.dialects.signs import NETWORK, Signs, first_fitting, sign
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
@@ -44,6 +45,7 @@ class Generic:
     drivers: tuple[Driver, ...] = ()
     programs: tuple[Program, ...] = ()
     rights: Rights | None = None
+    scratch: Scratch | None = None
 
     def __init__(self, name: str) -> None:
         self.name = name

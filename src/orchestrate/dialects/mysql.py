@@ -18,7 +18,9 @@ from orchestrate.dialects import mysql_schema
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.mysql_rights import MySQLRights
+from orchestrate.dialects.mysql_scratch import SCRATCH
 from orchestrate.dialects.mysql_signs import SIGNS
+from orchestrate.dialects.scratch import Scratch
 from orchestrate.dialects.signs import first_fitting
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
@@ -137,6 +139,7 @@ class MySQL:
         for names in (("mariadb-dump", "mysqldump"), ("mariadb", "mysql"))
     )
     rights: Rights | None = MySQLRights()
+    scratch: Scratch | None = SCRATCH
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs."""

@@ -9,7 +9,9 @@ from orchestrate.dialects import postgresql_schema
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.postgresql_rights import PostgreSQLRights
+from orchestrate.dialects.postgresql_scratch import SCRATCH
 from orchestrate.dialects.postgresql_signs import SIGNS
+from orchestrate.dialects.scratch import Scratch
 from orchestrate.dialects.signs import first_fitting
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
@@ -89,6 +91,7 @@ class PostgreSQL:
         for name in ("pg_dump", "pg_restore", "psql")
     )
     rights: Rights | None = PostgreSQLRights()
+    scratch: Scratch | None = SCRATCH
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs.

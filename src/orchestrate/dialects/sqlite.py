@@ -8,6 +8,7 @@ from typing import Final
 from orchestrate.dialects import sqlite_schema
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.interface import Kit, Rights, Row
+from orchestrate.dialects.scratch import Scratch, ScratchFile
 from orchestrate.dialects.signs import Signs, driver_signs, first_fitting, sign
 from orchestrate.dialects.sqlite_rights import SQLiteRights
 from orchestrate.domain.equipment import Driver, Program
@@ -74,6 +75,7 @@ class SQLite:
     )
     programs: tuple[Program, ...] = ()
     rights: Rights | None = SQLiteRights()
+    scratch: Scratch | None = ScratchFile()
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs; SQLite has no statement timeout."""

@@ -102,6 +102,19 @@ class DatabaseUrl:
         rest = self.secret.reveal().partition("://")[2]
         return DatabaseUrl.parse(f"{self.backend}+{name}://{rest}")
 
+    def with_database(self, name: str) -> DatabaseUrl:
+        """Return the same URL for another database of the same server, or another file."""
+        text = self.secret.reveal()
+        found = _URL.match(text)
+        if found is None:
+            raise AssertionError("a URL that was taken apart is one")
+        if found["database"] is not None:
+            before, after = text[: found.start("database")], text[found.end("database") :]
+        else:
+            server, mark, query = text.partition("?")
+            before, after = f"{server}/", f"{mark}{query}"
+        return DatabaseUrl.parse(f"{before}{name}{after}")
+
     def __str__(self) -> str:
         return self.safe
 

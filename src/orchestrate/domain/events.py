@@ -23,6 +23,8 @@ EventKind = Literal[
     "identity.recorded",
     "identity.trusted",
     "lease.broken",
+    "scratch.created",
+    "scratch.dropped",
 ]
 
 

@@ -74,10 +74,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """A condition that has to hold; `state` is as it was when the plan was made."""
+    """A condition that has to hold; `state` is as it was when the plan was made.
+
+    An overridden one did not hold, and a person said why that is to be so: `detail` has both.
+    """
 
     kind: str
-    state: Literal["open", "closed"]
+    state: Literal["open", "closed", "overridden"]
     detail: str
 
 

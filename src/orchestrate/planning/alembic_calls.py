@@ -27,9 +27,20 @@ class Move:
     to: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """It changes the version table alone: a claim about the schema, to be proven first.
+
+    No revision means that the rows stay as they are and the table is made.
+    """
+
+    revisions: tuple[str, ...]
+    purge: bool
+
+
 def judge_call(
     call: AlembicCall, *, config: str | None, section: str | None, given_x: Sequence[str]
-) -> Look | Move:
+) -> Look | Move | Stamp:
     """Return what to do with a command line.
 
     `config`, `section` and `given_x` are what the spec fills in. Raises `usage` for what
@@ -57,11 +68,7 @@ def judge_call(
         return Move(direction="upgrade", to=options["revision"])
     if call.command == "downgrade":
         return Move(direction="downgrade", to=options["revision"])
-    raise OrchestrateError(
-        "usage",
-        f"`alembic {call.command}` changes the version table without a look at the schema",
-        hint="`orchestrate apply ENV` brings the database up to date",
-    )
+    return Stamp(revisions=tuple(options.get("revisions") or ()), purge=bool(options.get("purge")))
 
 
 def _refuse_contradictions(

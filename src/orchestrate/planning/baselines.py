@@ -32,6 +32,15 @@ def baseline_steps(
     return tuple(steps)
 
 
+def stamp_steps(
+    chain: Chain, observation: Observation, to_heads: tuple[str, ...]
+) -> tuple[Step, ...]:
+    """Return the one step that records these revisions; none where they are recorded already."""
+    if observation.has_version_table and observation.heads == to_heads:
+        return ()
+    return (stamp_step(chain, observation.heads, to_heads, number=1, target=observation.target),)
+
+
 def _hook_step(command: Sequence[str], target: str) -> Step:
     return Step(
         id="001-run",

@@ -133,13 +133,16 @@ class Chain:
                 if isinstance(node, script_revision.Revision)
             )
 
-    def moves(self, *, direction: Direction, heads: tuple[str, ...], to: str) -> tuple[Move, ...]:
+    def moves(
+        self, *, direction: Direction, heads: tuple[str, ...], to: str | tuple[str, ...]
+    ) -> tuple[Move, ...]:
         """Return the ordered moves from the rows `heads` to the destination `to`.
 
-        `to` is whatever `alembic upgrade` or `alembic downgrade` takes. Raises `unknown-revision`,
+        `to` is whatever `alembic upgrade` or `alembic downgrade` takes, or several revisions to
+        upgrade to. Raises `unknown-revision`,
         `ambiguous-revision` or `multiple-heads`.
         """
-        with _translated(to):
+        with _translated(to if isinstance(to, str) else " ".join(to)):
             nodes = list(self._walk(direction, heads, to))
         rows = _Rows(heads)
         moves = []
@@ -173,7 +176,9 @@ class Chain:
             rows.update_to_step(step)
         return tuple(sorted(rows.heads))
 
-    def _walk(self, direction: Direction, heads: tuple[str, ...], to: str) -> Iterator[Any]:
+    def _walk(
+        self, direction: Direction, heads: tuple[str, ...], to: str | tuple[str, ...]
+    ) -> Iterator[Any]:
         # The two calls of ScriptDirectory._upgrade_revs and _downgrade_revs.
         if direction == "upgrade":
             nodes = self._map.iterate_revisions(to, heads, implicit_base=True)

@@ -61,16 +61,6 @@ def make_plan(
         to=wish.to,
     )
     mode = _mode(wish.transactions, observation)
-    basis = (
-        Basis(
-            target=observation.target,
-            dialect=observation.dialect,
-            identity=observation.identity,
-            heads=observation.heads,
-            version_table=observation.version_table,
-            server_version=observation.server_version,
-        ),
-    )
     make_steps = _native_step if mode == "native" else _steps
     steps = (
         *first,
@@ -81,6 +71,42 @@ def make_plan(
             durations,
             undoes=server_undoes_ddl,
             start=len(first) + 1,
+        ),
+    )
+    return assembled(
+        wish,
+        observation,
+        mode,
+        steps,
+        gates=gates,
+        findings=_plan_findings(wish, observation, chain, mode, steps),
+        plan_id=plan_id,
+        now=now,
+        tool_version=tool_version,
+    )
+
+
+def assembled(  # the fields of a plan, for those that make its steps
+    wish: Wish,
+    observation: Observation,
+    mode: Mode,
+    steps: tuple[Step, ...],
+    *,
+    gates: Sequence[Gate],
+    findings: tuple[Finding, ...],
+    plan_id: str,
+    now: datetime,
+    tool_version: str,
+) -> Plan:
+    """Return a plan of these steps, based on what was observed, with its digest."""
+    basis = (
+        Basis(
+            target=observation.target,
+            dialect=observation.dialect,
+            identity=observation.identity,
+            heads=observation.heads,
+            version_table=observation.version_table,
+            server_version=observation.server_version,
         ),
     )
     return Plan(
@@ -102,7 +128,7 @@ def make_plan(
         basis=basis,
         steps=steps,
         gates=tuple(gates),
-        findings=_plan_findings(wish, observation, chain, mode, steps),
+        findings=findings,
         tool_version=tool_version,
     )
 
@@ -111,6 +137,35 @@ def _refuse_unknown(observation: Observation, chain: Chain) -> None:
     unknown = chain.unknown(observation.heads)
     if unknown:
         raise unknown_rows(observation.environment, unknown, {})
+
+
+def replay_steps(
+    observation: Observation,
+    chain: Chain,
+    heads: tuple[str, ...],
+    *,
+    transactions: Mode,
+    baseline: Baseline | None,
+    server_undoes_ddl: bool,
+) -> tuple[Mode, tuple[Step, ...]]:
+    """Return how and what to run on an empty database to bring it to these rows.
+
+    Raises `ambiguous-revision` where a baseline leads beyond them.
+    """
+    first = baseline_steps(baseline, observation, chain)
+    here = first[-1].to_heads if first else observation.heads
+    moves = chain.moves(direction="upgrade", heads=here, to=heads) if heads != here else ()
+    mode = _mode(transactions, observation)
+    wish = Wish(
+        environment=observation.environment,
+        direction="upgrade",
+        to=" ".join(heads),
+        transactions=transactions,
+        spec_digest="",
+    )
+    make_steps = _native_step if mode == "native" else _steps
+    steps = make_steps(moves, wish, observation, {}, undoes=server_undoes_ddl, start=len(first) + 1)
+    return mode, (*first, *steps)
 
 
 def _mode(wanted: Mode, observation: Observation) -> Mode:

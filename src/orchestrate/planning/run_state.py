@@ -53,6 +53,8 @@ class RunState:
     code: str | None = None
     command: str | None = None
     """What was typed, where that was not a command of our own: `alembic downgrade -1`."""
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """Reasons for gates that were overridden, by gate."""
     from_heads: tuple[str, ...] = ()
     """The rows of the version table when the run began."""
     steps: dict[str, StepState] = field(default_factory=dict)
@@ -102,6 +104,7 @@ def _begin(event: Event) -> RunState:
         total_steps=data["steps"],
         target_keys=tuple(data["target_keys"]),
         command=data.get("command"),
+        overrides=data.get("overrides", {}),
         from_heads=tuple(data.get("heads", ())),
     )
 

@@ -106,6 +106,8 @@ def _here(plan: Plan) -> str:
 
 
 def _commits(plan: Plan) -> str:
+    if plan.direction == "stamp":
+        return "the version table's rows alone, in one transaction"
     return {
         "session": "each revision on its own",
         "isolated": "each revision on its own, in an env.py run of its own",

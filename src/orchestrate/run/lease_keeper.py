@@ -99,10 +99,13 @@ def _acquire(state: StateStore, wanted: Lease) -> Lease:
 
 def is_dead(lease: Lease) -> bool:
     """Return whether the holder ran on this machine and its process is gone."""
-    if lease.host != this_host():
-        return False
+    return lease.host == this_host() and is_gone(lease.pid)
+
+
+def is_gone(pid: int) -> bool:
+    """Return whether this machine has no process of that number."""
     try:
-        os.kill(lease.pid, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return True
     except PermissionError:

@@ -25,7 +25,7 @@ from orchestrate.domain.observation import Habits, Observation
 from orchestrate.domain.plan import Mode, Step
 from orchestrate.domain.revisions import Graph, Revision
 from orchestrate.domain.secrets import Secret
-from orchestrate.domain.snapshot import SchemaRows, Snapshot
+from orchestrate.domain.snapshot import Difference, SchemaRows, Snapshot
 from orchestrate.planning.troubles import Setting
 
 
@@ -222,6 +222,20 @@ class Session:
         """Move the version table's rows as the step would, without its body; return them."""
         found = self.ask("mark", steps=[_step_fields(step)], direction=step.kind)
         return tuple(sorted(found["heads"]))
+
+    def attempt(self, *statements: str) -> str | None:
+        """Execute statements that change the server, each by itself; return what it refused."""
+        problem: str | None = self._call("attempt", statements=list(statements))["problem"]
+        return problem
+
+    def scratch_file(self, name: str) -> str:
+        """Return the path of a scratch database's file; what is there of it is removed."""
+        return str(self._call("scratch-file", name=name)["path"])
+
+    def differences_to_models(self) -> tuple[Difference, ...] | None:
+        """Return what differs from the project's models; None where env.py has none."""
+        found = self._call("models")["differences"]
+        return None if found is None else tuple(Difference(**one) for one in found)
 
     def alembic_arguments(self, arguments: Sequence[str]) -> AlembicCall:
         """Return how the project's own Alembic understands a command line. Raises `usage`."""

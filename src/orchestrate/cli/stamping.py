@@ -1,0 +1,273 @@
+"""The way of a stamp: claim, proof, confirmation, and a run of one step."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from orchestrate import __version__
+from orchestrate.adapters.url_sources import resolve_url
+from orchestrate.cli.applying import nothing_to_do
+from orchestrate.cli.carrying import carry_out
+from orchestrate.cli.gating import (
+    check_identity,
+    confirm,
+    identity_gate,
+    looked_at,
+    refuse_unfinished,
+    refuse_unknown,
+    retries_of,
+    show_plan,
+)
+from orchestrate.cli.workbench import Workbench
+from orchestrate.dialects.difference import compare
+from orchestrate.domain.observation import Observation
+from orchestrate.domain.plan import Gate, Plan, Step
+from orchestrate.domain.snapshot import Difference
+from orchestrate.domain.spec import Environment
+from orchestrate.errors import OrchestrateError
+from orchestrate.planning.baselines import stamp_steps
+from orchestrate.planning.chain import Chain
+from orchestrate.planning.plan_maker import Wish, assembled
+from orchestrate.planning.staleness import words
+from orchestrate.reports.tables import counted
+from orchestrate.run.observe import Seen, open_session
+from orchestrate.run.scratch import ScratchPlace, replayed, scratch_database
+from orchestrate.run.session import Session
+
+_GATE = "proof"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a person says of a database. No revision at all means the rows as they are."""
+
+    revisions: tuple[str, ...]
+    purge: bool = False
+    overridden: tuple[str, ...] = ()
+    reason: str | None = None
+    command: str | None = None
+    """What was typed in place of `stamp`, for the journal."""
+
+    @property
+    def overrides_proof(self) -> bool:
+        """Return whether the schema need not be shown to be that of the revision."""
+        return _GATE in self.overridden
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What could be shown of a claim. Neither way nor difference means: nothing."""
+
+    way: str | None
+    """How it was shown, for people."""
+    differences: tuple[Difference, ...] = ()
+    obstacle: str = ""
+    """Why it could not be shown."""
+
+
+def stamp_environment(
+    bench: Workbench, environment: Environment, seen: Seen, claim: Claim, *, yes: bool
+) -> int:
+    """Prove a claim about what was just looked at and record it; return the exit status.
+
+    Raises `schema-differs`, `not-proven`, and what the gates of every run raise.
+    """
+    _check_overrides(claim)
+    if seen.session is None:
+        raise AssertionError
+    with seen.session as session:
+        observation, chain = looked_at(bench, seen)
+        refuse_unfinished(bench, observation)
+        verdict = check_identity(bench, observation)
+        if not claim.purge:
+            refuse_unknown(bench, environment, observation, chain)
+        here = () if claim.purge else observation.heads
+        to_heads = chain.stamped(here, claim.revisions) if claim.revisions else observation.heads
+        gates = [identity_gate(verdict)]
+        steps = stamp_steps(chain, observation, to_heads)
+        if steps and claim.revisions:
+            proof = _prove(bench, environment, session, chain, to_heads)
+            gates.append(_gate(bench, environment, claim, to_heads, proof, yes=yes))
+        to = " ".join(claim.revisions) or words(to_heads)
+        plan = _plan(bench, environment, observation, steps, to=to, gates=gates)
+        if not steps:
+            return nothing_to_do(bench, plan)
+        show_plan(bench, plan)
+        confirm(bench, plan, yes=yes)
+        return carry_out(
+            bench,
+            plan,
+            session,
+            chain,
+            run=None,
+            lock_retries=retries_of(environment),
+            noted=_noted(claim, gates),
+        )
+
+
+def _noted(claim: Claim, gates: list[Gate]) -> dict[str, object]:
+    overrides = {one.kind: one.detail for one in gates if one.state == "overridden"}
+    return {
+        **({"command": claim.command} if claim.command else {}),
+        **({"overrides": overrides} if overrides else {}),
+    }
+
+
+def _check_overrides(claim: Claim) -> None:
+    for name in claim.overridden:
+        if name != _GATE:
+            raise OrchestrateError(
+                "usage",
+                f"`--override {name}`: a stamp has the gate `{_GATE}` alone that can be overridden",
+            )
+    if claim.overridden and not (claim.reason or "").strip():
+        raise OrchestrateError(
+            "usage",
+            f"`--override {_GATE}` needs a reason, which the journal keeps",
+            hint='Add `--reason "…"`',
+        )
+
+
+def _plan(
+    bench: Workbench,
+    environment: Environment,
+    observation: Observation,
+    steps: tuple[Step, ...],
+    *,
+    to: str,
+    gates: list[Gate],
+) -> Plan:
+    now = bench.clock.now()
+    wish = Wish(
+        environment=environment.name,
+        direction="stamp",
+        to=to,
+        transactions="session",
+        spec_digest=bench.spec.spec_digest(environment),
+    )
+    return assembled(
+        wish,
+        observation,
+        "session",
+        steps,
+        gates=gates,
+        findings=(),
+        plan_id=bench.identifier("plan", now),
+        now=now,
+        tool_version=__version__,
+    )
+
+
+# --- proof ----------------------------------------------------------------------------------------
+
+
+def _prove(
+    bench: Workbench,
+    environment: Environment,
+    session: Session,
+    chain: Chain,
+    to_heads: tuple[str, ...],
+) -> Proof:
+    """Compare the target's schema with the claimed one, by the best means there are."""
+    project = bench.spec.project_of(environment)
+    url = resolve_url(bench.spec, environment)
+    place = ScratchPlace(
+        access=session.access,
+        access_to=lambda name: bench.access_to(url.with_database(name), bench.spec, environment),
+        state=bench.state,
+        clock=bench.clock,
+    )
+    bench.invocation.say(
+        f"Comparing the schema of {environment.name} with {words(to_heads)}, "
+        "made anew in a scratch database"
+    )
+    try:
+        with scratch_database(place, secrets.token_hex(6)) as access:
+            expected = replayed(
+                access,
+                chain,
+                to_heads,
+                transactions=project.transactions,
+                baseline=project.baseline,
+            )
+    except OrchestrateError as error:
+        return _prove_by_models(session, chain, to_heads, obstacle=_obstacle(error))
+    return Proof(
+        way=f"the schema is that of {words(to_heads)}, made anew in a scratch database",
+        differences=compare(expected, session.snapshot()),
+    )
+
+
+def _obstacle(error: OrchestrateError) -> str:
+    if error.code == "scratch-unavailable":
+        return f"no scratch database can be made ({error.message})"
+    step = error.details.get("step")
+    at = f" at {step}" if step else ""
+    return f"the revisions do not run on an empty database{at} ({error.message})"
+
+
+def _prove_by_models(
+    session: Session, chain: Chain, to_heads: tuple[str, ...], *, obstacle: str
+) -> Proof:
+    """Compare with the models, which are those of the heads and of nothing before."""
+    if to_heads != chain.heads:
+        return Proof(way=None, obstacle=f"{obstacle}, and the models are those of the heads")
+    try:
+        # An agent of its own: what the models do at import is theirs, and a failure ends it.
+        with open_session(session.access) as other:
+            found = other.differences_to_models()
+    except OrchestrateError as error:
+        return Proof(way=None, obstacle=f"{obstacle}, and comparing the models failed: {error}")
+    if found is None:
+        return Proof(way=None, obstacle=f"{obstacle}, and env.py names no models to compare with")
+    way = "the schema is that of the models, as far as autogenerate sees"
+    return Proof(way=f"{way}; {obstacle}", differences=found)
+
+
+def _gate(
+    bench: Workbench,
+    environment: Environment,
+    claim: Claim,
+    to_heads: tuple[str, ...],
+    proof: Proof,
+    *,
+    yes: bool,
+) -> Gate:
+    """Return the gate that the proof opens or a person overrides; raises while it is closed."""
+    if proof.way is not None and not proof.differences:
+        return Gate(kind=_GATE, state="open", detail=proof.way)
+    if proof.differences:
+        count = counted(len(proof.differences), "difference")
+        told = f"{count} between {environment.name} and {words(to_heads)}"
+        if claim.overrides_proof:
+            return Gate(kind=_GATE, state="overridden", detail=f"{told}; {claim.reason}")
+        raise _differs(environment, to_heads, proof)
+    if claim.overrides_proof:
+        detail = f"not shown: {proof.obstacle}; {claim.reason}"
+        return Gate(kind=_GATE, state="overridden", detail=detail)
+    message = (
+        f"Whether the schema of {environment.name} is that of {words(to_heads)} cannot be shown: "
+        f"{proof.obstacle}"
+    )
+    if yes or not bench.invocation.may_ask:
+        raise OrchestrateError(
+            "not-proven",
+            message,
+            where=environment.name,
+            hint="Nothing was changed. If you know that it is, say so: "
+            f'`--override {_GATE} --reason "…"`',
+        )
+    bench.invocation.say(f"{message}\nStamp it only if you know that it is")
+    return Gate(kind=_GATE, state="overridden", detail=f"not shown: {proof.obstacle}; confirmed")
+
+
+def _differs(environment: Environment, to_heads: tuple[str, ...], proof: Proof) -> OrchestrateError:
+    return OrchestrateError(
+        "schema-differs",
+        f"The schema is not that of {words(to_heads)}; nothing was changed",
+        where=environment.name,
+        hint="Look for the revision that fits, or mend the schema by hand; to record it all the "
+        f'same: `--override {_GATE} --reason "…"`',
+        findings=proof.differences,
+    )
