@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.env_shapes import Shape
+from tests.support.guides import follow
 from tests.support.projects import Project
 from tests.support.workspace import Workspace
 
 GUIDE = Path(__file__).parents[2] / "docs/how-to/own-project.md"
-BLOCK = re.compile(r"```(console|yaml)\n(.*?)```", re.DOTALL)
 SHAPE = Shape(
     first="from shop.settings import settings",
     setup='config.set_main_option("sqlalchemy.url", settings.database_url)',
@@ -31,18 +28,6 @@ SETTINGS = """
 """
 
 
-def steps() -> Iterator[tuple[str, list[str]]]:
-    """Yield each command with the lines that are shown of its output, and each file to write."""
-    for kind, text in BLOCK.findall(GUIDE.read_text("utf-8")):
-        if kind == "yaml":
-            name, _, rest = text.partition("\n")
-            yield name.removeprefix("# "), [rest]
-            continue
-        for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-            command, *lines = part.splitlines()
-            yield f"$ {command}", [line for line in lines if line.strip()]
-
-
 def test_guide(tmp_path: Path) -> None:
     """Every command ends as shown, and every line that is shown is printed, in that order."""
     folder = tmp_path / "work"
@@ -50,27 +35,5 @@ def test_guide(tmp_path: Path) -> None:
     project.file("src/shop/__init__.py", "").file("src/shop/settings.py", SETTINGS)
     environ = Workspace(folder=folder, project=project).environment_variables()
     environ["PATH"] = f"{Path(sys.executable).parent}:{environ['PATH']}"
-    commands = 0
-    for what, lines in steps():
-        if not what.startswith("$ "):
-            (folder / what).write_text(lines[0])
-            continue
-        status = 0
-        if lines and lines[-1].startswith("[exit status "):
-            status = int(lines.pop()[len("[exit status ") : -1])
-        done = subprocess.run(
-            ["bash", "-c", what[2:]],
-            cwd=folder,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=90,
-        )
-        commands += 1
-        assert done.returncode == status, f"{what}\n{done.stdout}\n{done.stderr}"
-        shown = ".*?".join(re.escape(line).replace("…", ".*?") for line in lines)
-        assert re.search(shown, done.stdout, re.DOTALL), f"{what}\n{done.stdout}\n{done.stderr}"
-    assert commands == 6
+    assert follow(GUIDE, folder, environ) == 6
     assert not (folder / "default.db").exists()

@@ -209,7 +209,10 @@ def _finding_line(finding: Finding) -> str:
 
 def _difference_line(one: Difference) -> str:
     expected, actual = one.expected or "nothing", one.actual or "nothing"
-    return f"  {one.object} {one.name}: expected {expected}, found {actual}"
+    told = f"expected {expected}, found {actual}"
+    if expected == actual:  # a table's definition is its columns', so that it has none itself
+        told = "found, not expected" if one.change == "added" else "expected, not found"
+    return f"  {one.object} {one.name}: {told}"
 
 
 def _as_json(error: OrchestrateError) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def stamp_environment(
         refuse_unfinished(bench, observation)
         verdict = check_identity(bench, observation)
         if not claim.purge:
-            refuse_unknown(bench, environment, observation, chain)
+            _refuse_unknown(bench, environment, observation, chain)
         here = () if claim.purge else observation.heads
         to_heads = chain.stamped(here, claim.revisions) if claim.revisions else observation.heads
         gates = [identity_gate(verdict)]
@@ -104,6 +104,21 @@ def stamp_environment(
             lock_retries=retries_of(environment),
             noted=_noted(claim, gates),
         )
+
+
+def _refuse_unknown(
+    bench: Workbench, environment: Environment, observation: Observation, chain: Chain
+) -> None:
+    try:
+        refuse_unknown(bench, environment, observation, chain)
+    except OrchestrateError as error:
+        raise OrchestrateError(
+            error.code,
+            error.message,
+            hint="`--purge` forgets what is recorded, if its file is lost for good",
+            where=error.where,
+            trouble=error.trouble,
+        ) from error
 
 
 def _noted(claim: Claim, gates: list[Gate]) -> dict[str, object]:

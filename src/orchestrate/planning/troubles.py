@@ -66,6 +66,8 @@ PAGES: Final[Mapping[str, str]] = MappingProxyType(
         "connection-lost": "The server closed the connection",
         # Runs and plans
         "stale-plan": "The plan no longer fits",
+        "schema-differs": "The schema is not that of the revision",
+        "not-proven": "Whether the schema is that of the revision cannot be shown",
         "in-doubt": "A step may be half applied",
         "run-unfinished": "An earlier run has not ended",
         "lease-held": "Another run is at work",

@@ -225,16 +225,16 @@ class Session:
 
     def attempt(self, *statements: str) -> str | None:
         """Execute statements that change the server, each by itself; return what it refused."""
-        problem: str | None = self._call("attempt", statements=list(statements))["problem"]
+        problem: str | None = self.ask("attempt", statements=list(statements))["problem"]
         return problem
 
     def scratch_file(self, name: str) -> str:
         """Return the path of a scratch database's file; what is there of it is removed."""
-        return str(self._call("scratch-file", name=name)["path"])
+        return str(self.ask("scratch-file", name=name)["path"])
 
     def differences_to_models(self) -> tuple[Difference, ...] | None:
         """Return what differs from the project's models; None where env.py has none."""
-        found = self._call("models")["differences"]
+        found = self.ask("models")["differences"]
         return None if found is None else tuple(Difference(**one) for one in found)
 
     def alembic_arguments(self, arguments: Sequence[str]) -> AlembicCall:
