@@ -1634,7 +1634,7 @@ class Probe(EnvRun):
             version_table=self.version_table,
             version_table_schema=self.version_schema,
             default_schema=self.default_schema,
-            tables=sum(not self._is_version_table(row) for row in tables),
+            tables=self._others(tables),
             script_location=script.dir,
             version_locations=[str(one) for one in script._version_locations],
             graph_digest=job.files.digest(script),
@@ -1664,7 +1664,7 @@ class Probe(EnvRun):
             **self.seen,
             "heads": self.visible_heads(),
             "has_version_table": any(self._is_version_table(row) for row in tables),
-            "tables": sum(not self._is_version_table(row) for row in tables),
+            "tables": self._others(tables),
             "graph_digest": job.files.digest(job.project.probed),
         }
 
@@ -1672,6 +1672,17 @@ class Probe(EnvRun):
         if names is not None:
             return [[None, name] for name in names]
         return [] if missing else self.job.side.rows(self.job.kit["tables"])
+
+    def _others(self, tables: Rows) -> int:
+        """Count the tables beside the version table.
+
+        Where env.py names its schema, only that one and the one that it works in by default count:
+        a database may hold many tenants.
+        """
+        here = {None, self.version_schema, self.default_schema} if self.version_schema else None
+        return sum(
+            not self._is_version_table(row) and (here is None or row[0] in here) for row in tables
+        )
 
     def _is_version_table(self, row: Sequence[Any]) -> bool:
         schema = self.version_schema or self.default_schema
