@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from tests.support.databases import sqlite_database
-from tests.support.guides import follow
+from tests.support.documents import follow
 from tests.support.projects import Project
 from tests.support.workspace import Workspace
 
@@ -34,5 +33,4 @@ def test_guide(tmp_path: Path) -> None:
     workspace.environment("legacy", url="sqlite:///legacy.db")
     workspace.environment("fresh", url="sqlite:///fresh.db")
     environ = workspace.environment_variables()
-    environ["PATH"] = f"{Path(sys.executable).parent}:{environ['PATH']}"
-    assert follow(GUIDE, folder, environ) == 9
+    assert follow(GUIDE, folder, environ=environ) == 9

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from tests.support.documents import follow
 from tests.support.env_shapes import Shape
-from tests.support.guides import follow
 from tests.support.projects import Project
 from tests.support.workspace import Workspace
 
@@ -29,11 +28,10 @@ SETTINGS = """
 
 
 def test_guide(tmp_path: Path) -> None:
-    """Every command ends as shown, and every line that is shown is printed, in that order."""
+    """A project whose settings decide the URL, from `init` to the first plan."""
     folder = tmp_path / "work"
     project = Project(folder).env_shape(SHAPE).linear(3)
     project.file("src/shop/__init__.py", "").file("src/shop/settings.py", SETTINGS)
     environ = Workspace(folder=folder, project=project).environment_variables()
-    environ["PATH"] = f"{Path(sys.executable).parent}:{environ['PATH']}"
-    assert follow(GUIDE, folder, environ) == 6
+    assert follow(GUIDE, folder, environ=environ) == 6
     assert not (folder / "default.db").exists()

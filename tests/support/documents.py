@@ -6,7 +6,7 @@ In a document, in its order:
   `# environments/dev.yaml`, is a file; it is written there, in place of what was there.
 - A block of `console` is typed: a line that begins with `$ ` is a command of bash, and the lines
   under it are what it prints, in that order, with anything between them left out; `…` stands for any
-  text. A command ends with status 0 unless ` # exit status N` follows it.
+  text. A command ends with status 0 unless `[exit status N]` is the last line under it.
 - A block under a comment `<!-- not run: WHY -->` is left alone.
 """
 
@@ -27,7 +27,7 @@ _BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _PATH = re.compile(r"# ((?:[\w.-]+/)*[\w.-]+\.\w+)\b")
-_STATUS = re.compile(r"\s+# exit status (\d+)$")
+_STATUS = re.compile(r"\[exit status (\d+)\]")
 _FILES = {"yaml", "ini", "python", "text", "toml"}
 
 
@@ -62,19 +62,14 @@ def actions(document: Path) -> Iterator[Typed | Written]:
 
 
 def _typed(body: str) -> Iterator[Typed]:
-    command, printed = "", list[str]()
-    for line in [*body.splitlines(), "$ "]:
-        if not line.startswith("$ "):
-            printed.append(line)
-            continue
-        if command:
-            status = _STATUS.search(command)
-            yield Typed(
-                command=_STATUS.sub("", command),
-                status=int(status[1]) if status else 0,
-                printed=tuple(one for one in printed if one.strip()),
-            )
-        command, printed = line[2:], []
+    for part in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]:
+        command, *lines = [line for line in part.splitlines() if line.strip()]
+        status = _STATUS.fullmatch(lines[-1]) if lines else None
+        yield Typed(
+            command=command,
+            status=int(status[1]) if status else 0,
+            printed=tuple(lines[:-1] if status else lines),
+        )
 
 
 def follow(document: Path, folder: Path, *, environ: Mapping[str, str] | None = None) -> int:
