@@ -5,8 +5,8 @@ In a document, in its order:
 - A fenced block of `yaml`, `ini`, `python` or `text` whose first line is a comment with a path,
   `# environments/dev.yaml`, is a file; it is written there, in place of what was there.
 - A block of `console` is typed: a line that begins with `$ ` is a command of bash, and the lines
-  under it are what it prints, in that order, with anything between them left out; `…` stands for any
-  text. A command ends with status 0 unless `[exit status N]` is the last line under it.
+  under it stand in what it prints, in that order, with anything between them left out; `…` stands
+  for any text. A command ends with status 0 unless `[exit status N]` is the last line under it.
 - A block under a comment `<!-- not run: WHY -->` is left alone.
 """
 
@@ -117,6 +117,6 @@ def first_missing(wanted: tuple[str, ...], lines: list[str]) -> str | None:
     left = iter(lines)
     for one in wanted:
         pattern = re.compile(".*".join(re.escape(part) for part in one.strip().split("…")))
-        if not any(pattern.fullmatch(line.strip()) for line in left):
+        if not any(pattern.search(line) for line in left):
             return one
     return None
