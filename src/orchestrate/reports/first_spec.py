@@ -18,6 +18,8 @@ _PROTECTIONS: Final = """\
 # lock_timeout: 5s                # a statement waits this long for a lock, then its step is undone
 # lock_retries: 20                # and tried again so often
 # statement_timeout: 15m          # no single statement may take longer
+# The next ones this version knows and does not enforce yet: it refuses to plan or apply where one
+# is declared, rather than leave the environment unprotected.
 {after}# approval: {{required: 1, approvers: [alice@example.com], exclude_author: true}}
 # window: {{timezone: Europe/Berlin, open: ["weekdays 22:00-23:30"]}}
 # backup: {{strategy: {strategy}, destination: backups/, keep: 14}}
