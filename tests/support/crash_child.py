@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from orchestrate.cli.main import main
 from orchestrate.domain.events import NewEvent
 from orchestrate.domain.plan import Step
-from orchestrate.run.execute import Execution
+from orchestrate.run.revision_steps import RevisionSteps
 from orchestrate.run.session import Session
 from orchestrate.stores.state import StateStore
 
@@ -37,7 +37,7 @@ def arm(point: str) -> None:
         if f"{name}:{seen[name]}" == point:
             die()
 
-    append, go, committed = StateStore.append, Session.go, Execution._committed
+    append, go, committed = StateStore.append, Session.go, RevisionSteps._committed
 
     def dying_append(self: StateStore, events: Sequence[NewEvent], **more: Any) -> Any:
         for event in events:
@@ -57,13 +57,13 @@ def arm(point: str) -> None:
             select.select([answer], [], [])
             reach("answered")
 
-    def dying_committed(self: Execution, *arguments: Any) -> None:
+    def dying_committed(self: RevisionSteps, *arguments: Any) -> None:
         reach("committed")
         committed(self, *arguments)
 
     StateStore.append = dying_append  # type: ignore[method-assign]
     Session.go = dying_go  # type: ignore[method-assign]
-    Execution._committed = dying_committed  # type: ignore[assignment,method-assign]
+    RevisionSteps._committed = dying_committed  # type: ignore[assignment,method-assign]
 
 
 if __name__ == "__main__":

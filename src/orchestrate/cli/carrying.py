@@ -38,6 +38,7 @@ from orchestrate.run.leftover import Choice, Leftover
 from orchestrate.run.observe import open_session
 from orchestrate.run.recorder import Recorder
 from orchestrate.run.session import Session
+from orchestrate.run.stepping import Work
 
 _LOCK_POLL_SECONDS: Final = 0.25
 _STOPPING: Final = (
@@ -100,13 +101,15 @@ def carry_out(
             clock=bench.clock,
         )
         execution = Execution(
-            plan=plan,
+            work=Work(
+                plan=plan,
+                recorder=recorder,
+                lease=lease,
+                open_session=lambda: _reopened(bench, session, sessions),
+                clock=bench.clock,
+                interruption=interruption,
+            ),
             leftover=Leftover(plan=plan, chain=chain, recorder=recorder, choice=choice),
-            recorder=recorder,
-            lease=lease,
-            open_session=lambda: _reopened(bench, session, sessions),
-            clock=bench.clock,
-            interruption=interruption,
             lock_retries=lock_retries,
         )
 

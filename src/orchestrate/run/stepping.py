@@ -1,0 +1,139 @@
+"""What the carriers of all kinds of steps share of a run: what stops one, what is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from orchestrate.clock import Clock
+from orchestrate.domain.events import EventKind
+from orchestrate.domain.outcome import Outcome
+from orchestrate.domain.plan import Plan, Step
+from orchestrate.domain.snapshot import SchemaRows
+from orchestrate.errors import OrchestrateError
+from orchestrate.planning.digests import sha256_text
+from orchestrate.planning.staleness import words
+from orchestrate.run.explaining import explained_step, recognised
+from orchestrate.run.interruption import Interruption
+from orchestrate.run.lease_keeper import LeaseKeeper
+from orchestrate.run.recorder import Recorder
+from orchestrate.run.session import Session, SessionOpener
+from orchestrate.stores.snapshots import snapshot_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What went wrong inside a step, and what the failing agent could still read afterwards."""
+
+    step: Step | None
+    error: OrchestrateError
+    heads: tuple[str, ...] | None
+    rows: SchemaRows | None
+    lock_timeout: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """All steps of a block are committed and recorded, or will be with the next write."""
+
+    session: Session
+    """The agent to go on with."""
+    heads: tuple[str, ...]
+    """The rows of the version table now."""
+
+
+class Carrier(Protocol):
+    """What carries out the steps of one kind."""
+
+    def carry(self, session: Session, steps: Sequence[Step]) -> Done | Outcome | Trouble:
+        """Carry out a block of steps of one kind, or its beginning.
+
+        The journal is durable before each of them. An agent that it opened itself is ended before
+        it returns trouble; the one that it was given may have been.
+        """
+
+
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """One process's work on one run, as far as it concerns a single step."""
+
+    plan: Plan
+    recorder: Recorder
+    lease: LeaseKeeper
+    open_session: SessionOpener
+    clock: Clock
+    interruption: Interruption
+    attempts: int = 0
+    """How often the step that is at work has been begun."""
+    ahead: set[str] = field(default_factory=set)
+    """Steps recorded as started of which it is not known that the agent began them."""
+
+    def refusal(self, step: Step, heads: Sequence[str]) -> Outcome | None:
+        """Return why the next step is not begun, at the only safe point there is."""
+        found = tuple(sorted(heads))
+        if self.interruption.requested:
+            return Outcome(
+                status="stopped",
+                code="interrupted",
+                step=step.id,
+                message=f"stopped before step {step.id}; everything up to it is committed",
+            )
+        if self.lease.lost:
+            return Outcome(
+                status="stopped",
+                code="run-stopped",
+                step=step.id,
+                message=f"the lease was lost before step {step.id}: another run may be at work",
+            )
+        if found != tuple(sorted(step.from_heads)):
+            return Outcome(
+                status="stopped",
+                code="target-moved",
+                step=step.id,
+                message=f"step {step.id} expects {words(step.from_heads)} and found {words(found)}",
+            )
+        return None
+
+    def record(
+        self,
+        session: Session,
+        kind: EventKind,
+        step: Step,
+        rows: SchemaRows | None,
+        **data: object,
+    ) -> None:
+        """Make an event durable together with the schema as it was before the step."""
+        # No row at all comes from a server whose schema cannot be read: that proves nothing.
+        texts = [] if not rows else [snapshot_text(session.snapshot_of(rows))]
+        snapshot = {"snapshot": sha256_text(texts[0])} if texts else {}
+        self.recorder.queue(kind, step, **data, **snapshot)
+        self.recorder.save(texts)
+
+    def trouble(self, session: Session, step: Step | None, error: OrchestrateError) -> Trouble:
+        """Record that a step failed and return what is known of it."""
+        details: Mapping[str, Any] = error.details
+        heads = details.get("heads")
+        if step is not None:
+            self.ahead.discard(step.id)
+            self.recorder.append(
+                "step.failed",
+                step,
+                code=error.code,
+                message=error.message,
+                statements=list(details.get("statements") or ()),
+                failing=details.get("failing"),
+                blockers=details.get("blockers"),
+            )
+        dialect = session.access.dialect
+        known = recognised(error, dialect)
+        told = error
+        if step is not None:
+            told = explained_step(error, step, dialect, environment=self.plan.environment)
+        return Trouble(
+            step=step,
+            error=told,
+            heads=None if heads is None else tuple(sorted(heads)),
+            rows=details.get("snapshot"),
+            lock_timeout=known is not None and known.trouble == "lock-timeout",
+        )
