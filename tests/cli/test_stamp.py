@@ -160,11 +160,8 @@ def test_what_a_killed_process_left_is_dropped(
 @pytest.mark.parametrize(
     ("database", "point"),
     [
-        ("sqlite", "after:run.started:1"),
         ("sqlite", "after:step.started:1"),
-        ("sqlite", "committed:1"),
         ("postgresql", "committed:1"),
-        ("mariadb", "after:step.started:1"),
         ("mariadb", "before:run.finished:1"),
     ],
     indirect=["database"],

@@ -1408,6 +1408,7 @@ class EnvRun:
                 fn=self._work,
                 as_sql=self.as_sql,
                 destination_rev=self.destination,
+                tag=project.fields.get("tag"),
                 dont_mutate=True,
             )
             # On the instance: Alembic's proxies are registered for the exact class, so a subclass

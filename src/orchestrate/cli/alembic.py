@@ -121,6 +121,7 @@ def _run(
         echo.wanted = bench.invocation.verbosity > 0
         with blocked_event(bench, environment.name):
             bench.refuse_unenforced(environment)
+            session.access = session.access.given(meaning.arguments)
             seen = observe_one(session.access, bench.graphs, session=session)
             command = shlex.join(["alembic", *typed])
             if isinstance(meaning, Stamp):
@@ -202,6 +203,7 @@ def _move(
         yes=consent.yes,
         direction=move.direction,
         command=command,
+        arguments=move.arguments,
     )
 
 
@@ -222,5 +224,6 @@ def _stamp(
         overridden=consent.overridden,
         reason=consent.reason,
         command=command,
+        arguments=stamp.arguments,
     )
     return stamp_environment(bench, environment, seen, claim, yes=consent.yes)

@@ -18,7 +18,7 @@ from orchestrate.cli.gating import (
 )
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.outcome import Outcome
-from orchestrate.domain.plan import Direction, Plan
+from orchestrate.domain.plan import NO_ARGUMENTS, Arguments, Direction, Plan
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.reports.plans import plan_text
@@ -36,17 +36,26 @@ def apply_environment(
     yes: bool,
     direction: Direction = "upgrade",
     command: str | None = None,
+    arguments: Arguments = NO_ARGUMENTS,
 ) -> int:
     """Plan the way of what was just looked at and carry it out; return the exit status.
 
-    `command` is what was typed in place of `apply`, for the journal.
+    `command` is what was typed in place of `apply`, for the journal; `arguments` are those that the
+    target was looked at with.
     """
     if seen.session is None:
         raise AssertionError
     with seen.session as session:
         observation, _ = looked_at(bench, seen)
         refuse_unfinished(bench, observation)
-        prepared = prepare(bench, environment, seen, direction=direction, to=to or environment.to)
+        prepared = prepare(
+            bench,
+            environment,
+            seen,
+            direction=direction,
+            to=to or environment.to,
+            arguments=arguments,
+        )
         if not prepared.plan.steps:
             return nothing_to_do(bench, prepared.plan)
         show_plan(bench, prepared.plan)
@@ -73,7 +82,7 @@ def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool) -> in
     with blocked_event(bench, environment.name):
         bench.refuse_unenforced(environment)
         _refuse_used(bench, plan, path)
-        access = bench.access(environment)
+        access = bench.access(environment).given(plan.arguments)
         seen = observe_one(access, bench.graphs)
         if seen.session is None:
             raise AssertionError

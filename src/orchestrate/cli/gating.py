@@ -15,7 +15,7 @@ from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import EventKind, NewEvent
 from orchestrate.domain.leases import RecordedIdentity
 from orchestrate.domain.observation import Observation
-from orchestrate.domain.plan import Direction, Gate, Plan
+from orchestrate.domain.plan import NO_ARGUMENTS, Arguments, Direction, Gate, Plan
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain
@@ -48,6 +48,7 @@ def prepare(
     direction: Direction,
     to: str,
     others: tuple[Observation, ...] = (),
+    arguments: Arguments = NO_ARGUMENTS,
 ) -> Prepared:
     """Make the plan for an observed target, all gates looked at.
 
@@ -69,6 +70,7 @@ def prepare(
             transactions=project.transactions,
             spec_digest=bench.spec.spec_digest(environment),
             baseline=project.baseline,
+            arguments=arguments,
         ),
         observation,
         chain,

@@ -46,7 +46,7 @@ def resume_run(
         plan = _plan_of(bench, chosen)
         declared = bench.environment(plan.environment)
         bench.refuse_unenforced(declared)
-        seen = observe_one(bench.access(declared), bench.graphs)
+        seen = observe_one(bench.access(declared).given(plan.arguments), bench.graphs)
         observation, chain = looked_at(bench, seen)
         if seen.session is None:
             raise AssertionError

@@ -22,7 +22,7 @@ from orchestrate.cli.gating import (
 from orchestrate.cli.workbench import Workbench
 from orchestrate.dialects.difference import compare
 from orchestrate.domain.observation import Observation
-from orchestrate.domain.plan import Gate, Plan, Step
+from orchestrate.domain.plan import NO_ARGUMENTS, Arguments, Gate, Plan, Step
 from orchestrate.domain.snapshot import Difference
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
@@ -48,6 +48,7 @@ class Claim:
     reason: str | None = None
     command: str | None = None
     """What was typed in place of `stamp`, for the journal."""
+    arguments: Arguments = NO_ARGUMENTS
 
     @property
     def overrides_proof(self) -> bool:
@@ -87,10 +88,19 @@ def stamp_environment(
         gates = [identity_gate(verdict)]
         steps = stamp_steps(chain, observation, to_heads)
         if steps and claim.revisions:
-            proof = _prove(bench, environment, session, chain, to_heads)
+            proof = _prove(
+                bench, environment, session, chain, to_heads=to_heads, arguments=claim.arguments
+            )
             gates.append(_gate(bench, environment, claim, to_heads, proof, yes=yes))
-        to = " ".join(claim.revisions) or words(to_heads)
-        plan = _plan(bench, environment, observation, steps, to=to, gates=gates)
+        wish = Wish(
+            environment=environment.name,
+            direction="stamp",
+            to=" ".join(claim.revisions) or words(to_heads),
+            transactions="session",
+            spec_digest=bench.spec.spec_digest(environment),
+            arguments=claim.arguments,
+        )
+        plan = _plan(bench, wish, observation, steps, gates)
         if not steps:
             return nothing_to_do(bench, plan)
         show_plan(bench, plan)
@@ -146,21 +156,12 @@ def _check_overrides(claim: Claim) -> None:
 
 def _plan(
     bench: Workbench,
-    environment: Environment,
+    wish: Wish,
     observation: Observation,
     steps: tuple[Step, ...],
-    *,
-    to: str,
     gates: list[Gate],
 ) -> Plan:
     now = bench.clock.now()
-    wish = Wish(
-        environment=environment.name,
-        direction="stamp",
-        to=to,
-        transactions="session",
-        spec_digest=bench.spec.spec_digest(environment),
-    )
     return assembled(
         wish,
         observation,
@@ -182,14 +183,18 @@ def _prove(
     environment: Environment,
     session: Session,
     chain: Chain,
+    *,
     to_heads: tuple[str, ...],
+    arguments: Arguments,
 ) -> Proof:
     """Compare the target's schema with the claimed one, by the best means there are."""
     project = bench.spec.project_of(environment)
     url = resolve_url(bench.spec, environment)
     place = ScratchPlace(
         access=session.access,
-        access_to=lambda name: bench.access_to(url.with_database(name), bench.spec, environment),
+        access_to=lambda name: bench.access_to(
+            url.with_database(name), bench.spec, environment
+        ).given(arguments),
         state=bench.state,
         clock=bench.clock,
     )

@@ -73,6 +73,19 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """What env.py is given beside what the spec fills in; kept with the plan, so never a secret."""
+
+    x: tuple[str, ...] = ()
+    """Further values of Alembic's `-x`."""
+    tag: str | None = None
+    """Alembic's `--tag`."""
+
+
+NO_ARGUMENTS: Final = Arguments()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """A condition that has to hold; `state` is as it was when the plan was made.
 
@@ -102,4 +115,5 @@ class Plan:
     gates: tuple[Gate, ...]
     findings: tuple[Finding, ...]
     tool_version: str
+    arguments: Arguments = NO_ARGUMENTS
     format: str = FORMAT

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from orchestrate.domain.alembic_call import AlembicCall
-from orchestrate.domain.plan import Direction
+from orchestrate.domain.plan import Arguments, Direction
 from orchestrate.errors import OrchestrateError
 
 _CHANGES: Final = frozenset({"upgrade", "downgrade", "stamp", "ensure_version"})
@@ -25,6 +25,7 @@ class Move:
 
     direction: Direction
     to: str
+    arguments: Arguments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class Stamp:
 
     revisions: tuple[str, ...]
     purge: bool
+    arguments: Arguments
 
 
 def judge_call(
@@ -56,19 +58,16 @@ def judge_call(
         )
     if call.command not in _CHANGES or options.get("sql"):
         return Look()
-    for key, flag in (("x", "-x"), ("tag", "--tag")):
-        if options.get(key):
-            raise OrchestrateError(
-                "usage",
-                f"`{flag}` cannot go with `{call.command}`: an interrupted run is resumed with "
-                "what the spec says",
-                hint="Declare values of `-x` with `inject: {x: {NAME: VALUE}}`",
-            )
+    arguments = Arguments(x=tuple(options.get("x") or ()), tag=options.get("tag"))
     if call.command == "upgrade":
-        return Move(direction="upgrade", to=options["revision"])
+        return Move(direction="upgrade", to=options["revision"], arguments=arguments)
     if call.command == "downgrade":
-        return Move(direction="downgrade", to=options["revision"])
-    return Stamp(revisions=tuple(options.get("revisions") or ()), purge=bool(options.get("purge")))
+        return Move(direction="downgrade", to=options["revision"], arguments=arguments)
+    return Stamp(
+        revisions=tuple(options.get("revisions") or ()),
+        purge=bool(options.get("purge")),
+        arguments=arguments,
+    )
 
 
 def _refuse_contradictions(

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from orchestrate.domain.plan import Basis, Direction, Mode, Step
+from orchestrate.domain.plan import NO_ARGUMENTS, Arguments, Basis, Direction, Mode, Step
 
 
 def canonical_json(value: object) -> str:
@@ -27,6 +27,7 @@ def plan_digest(
     spec_digest: str,
     basis: Sequence[Basis],
     steps: Sequence[Step],
+    arguments: Arguments,
 ) -> str:
     """Return the digest that approvals are bound to.
 
@@ -34,9 +35,12 @@ def plan_digest(
     `transactional`. They explain the steps, a later version of the tool or of Alembic may word or
     judge them otherwise, and an upgrade must not void an approval.
     """
+    given = {"x": list(arguments.x), "tag": arguments.tag}
     return "sha256:" + sha256_text(
         canonical_json(
             {
+                # Only where something was given: older plans keep their digest.
+                **({"arguments": given} if arguments != NO_ARGUMENTS else {}),
                 "environment": environment,
                 "direction": direction,
                 "mode": mode,

@@ -8,7 +8,17 @@ from datetime import datetime
 
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.observation import Observation
-from orchestrate.domain.plan import Basis, Direction, Gate, Mode, Part, Plan, Step
+from orchestrate.domain.plan import (
+    NO_ARGUMENTS,
+    Arguments,
+    Basis,
+    Direction,
+    Gate,
+    Mode,
+    Part,
+    Plan,
+    Step,
+)
 from orchestrate.domain.spec import Baseline
 from orchestrate.planning.baselines import baseline_steps
 from orchestrate.planning.chain import Chain, Move
@@ -33,6 +43,7 @@ class Wish:
     spec_digest: str
     baseline: Baseline | None = None
     """What the project does with an empty database before its first revision."""
+    arguments: Arguments = NO_ARGUMENTS
 
 
 def make_plan(
@@ -118,6 +129,7 @@ def assembled(  # the fields of a plan, for those that make its steps
             spec_digest=wish.spec_digest,
             basis=basis,
             steps=steps,
+            arguments=wish.arguments,
         ),
         created_at=now,
         environment=wish.environment,
@@ -130,6 +142,7 @@ def assembled(  # the fields of a plan, for those that make its steps
         gates=tuple(gates),
         findings=findings,
         tool_version=tool_version,
+        arguments=wish.arguments,
     )
 
 

@@ -11,7 +11,7 @@ import os
 import shlex
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from orchestrate.adapters.agent_process import AgentProcess, Message
@@ -22,7 +22,7 @@ from orchestrate.domain.alembic_call import AlembicCall
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
 from orchestrate.domain.observation import Habits, Observation
-from orchestrate.domain.plan import Mode, Step
+from orchestrate.domain.plan import NO_ARGUMENTS, Arguments, Mode, Step
 from orchestrate.domain.revisions import Graph, Revision
 from orchestrate.domain.secrets import Secret
 from orchestrate.domain.snapshot import Difference, SchemaRows, Snapshot
@@ -70,6 +70,13 @@ class Access:
             origin=self.origin,
             runner=self.redactor.redact(shlex.join(self.command)),
         )
+
+    def given(self, arguments: Arguments) -> Access:
+        """Return the same way with what env.py is given beside what the spec fills in."""
+        if arguments == NO_ARGUMENTS:
+            return self
+        more = {"x": [*self.project["x"], *arguments.x], "tag": arguments.tag}
+        return replace(self, project={**self.project, **more})
 
     @property
     def common(self) -> dict[str, Any]:

@@ -110,6 +110,7 @@ def _check_digest(plan: Plan, where: str) -> None:
         spec_digest=plan.spec_digest,
         basis=plan.basis,
         steps=plan.steps,
+        arguments=plan.arguments,
     )
     if digest != plan.digest:
         raise OrchestrateError(
