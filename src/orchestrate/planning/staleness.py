@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from orchestrate.domain.observation import Observation
 from orchestrate.domain.plan import Plan, Step
-from orchestrate.planning.chain import Chain
+
+if TYPE_CHECKING:
+    # It brings Alembic and SQLAlchemy, which are imported while an agent looks (docs/adr/0007).
+    from orchestrate.planning.chain import Chain
 
 
 def moved(
