@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from orchestrate.domain.observation import Observation, Sight, State, Unreachable
-from orchestrate.planning.chain import Chain
+
+if TYPE_CHECKING:
+    # It brings Alembic and SQLAlchemy, which are imported while an agent looks (docs/adr/0007).
+    from orchestrate.planning.chain import Chain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
