@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -46,76 +48,79 @@ def main(arguments: Sequence[str]) -> int:
         if not options.dialect or dialect in options.dialect
     ]
     databases = Databases()
+    whole = Whole(databases, writes=not options.no_results, measures=not options.no_measure)
     try:
-        entries = _run(wanted, databases, jobs=options.jobs, measured=not options.no_measure)
+        entries = whole.run(wanted, jobs=options.jobs)
     finally:
         databases.close()
-    if not options.no_results:
-        everything = {**results.read(), **{entry.key: entry for entry in entries}}
-        results.keep(everything)
-        report.DOCUMENT.write_text(report.render(known, everything), "utf-8")
     bad = [entry for entry in entries if entry.verdict == "misbehaves"]
     print(f"{len(entries) - len(bad)} of {len(entries)} behave")
     return 1 if bad else 0
 
 
-def _run(
-    wanted: Sequence[tuple[Chain, str]], databases: Databases, *, jobs: int, measured: bool
-) -> list[Entry]:
-    environments = {chain.environment.name: chain.environment for chain, _ in wanted}
-    with ThreadPoolExecutor(2) as installers, ThreadPoolExecutor(jobs) as drivers:
-        pythons = {name: installers.submit(ready, one) for name, one in environments.items()}
-        tasks = [
-            drivers.submit(_drive, chain, dialect, pythons[chain.environment.name], databases)
-            for chain, dialect in wanted
-        ]
-        driven = [task.result() for task in tasks]
-    before = results.read()
-    return [
-        _entry(
-            case,
-            _measured(case, problem) if measured else problem,
-            before,
-            databases.version(case.dialect),
+@dataclass(frozen=True)
+class Whole:
+    """A run of many chains; each result is kept as soon as it is known."""
+
+    databases: Databases
+    writes: bool
+    measures: bool
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self, wanted: Sequence[tuple[Chain, str]], *, jobs: int) -> list[Entry]:
+        """Install, drive, and at last measure, each chain on each dialect."""
+        environments = {chain.environment.name: chain.environment for chain, _ in wanted}
+        with ThreadPoolExecutor(2) as installers, ThreadPoolExecutor(jobs) as drivers:
+            pythons = {name: installers.submit(ready, one) for name, one in environments.items()}
+            tasks = [
+                drivers.submit(self._drive, chain, dialect, pythons[chain.environment.name])
+                for chain, dialect in wanted
+            ]
+            driven = [task.result() for task in tasks]
+        return [self._finish(case, problem) for case, problem in driven]
+
+    def _drive(self, chain: Chain, dialect: str, installed: Future[Path]) -> tuple[Case, str]:
+        began = time.monotonic()
+        python, problem = Path(), ""
+        try:
+            python = installed.result()
+        except InstallError as error:
+            problem = f"not installed: {error}"
+        folder = CACHE / "runs" / f"{chain.name}-{dialect}"
+        case = Case(
+            chain=chain,
+            dialect=dialect,
+            python=python,
+            folder=folder,
+            new_database=partial(self.databases.new, dialect, folder),
         )
-        for case, problem in driven
-    ]
+        if not problem:
+            problem = _attempt(case, drive if dialect in chain.dialects else drive_to_limit)
+        verdict = f"MISBEHAVES\n{problem}" if problem else "; ".join(case.checks)
+        print(f"{case.name}: {verdict} ({time.monotonic() - began:.0f} s)", flush=True)
+        self._keep(case, problem)
+        return case, problem
 
+    def _finish(self, case: Case, problem: str) -> Entry:
+        """Measure a chain that behaves so far; nothing else is at work any more."""
+        if not problem and self.measures and case.dialect in case.chain.dialects:
+            problem = _attempt(case, measure)
+            told = ", ".join(f"{name} {one:.1f} s" for name, one in case.seconds.items())
+            print(f"{case.name}: {told}{' MISSED' if problem else ''}", flush=True)
+        return self._keep(case, problem)
 
-def _measured(case: Case, problem: str) -> str:
-    """Measure a chain that behaves so far; return what is wrong, or nothing."""
-    if problem or case.dialect not in case.chain.dialects:
-        return problem
-    missed = _attempt(case, measure)
-    told = ", ".join(f"{name} {one:.1f} s" for name, one in case.seconds.items())
-    print(f"{case.name}: {told}{' MISSED' if missed else ''}", flush=True)
-    return missed
-
-
-def _drive(
-    chain: Chain, dialect: str, installed: Future[Path], databases: Databases
-) -> tuple[Case, str]:
-    began = time.monotonic()
-    try:
-        python = installed.result()
-    except InstallError as error:
-        python, problem = Path(), f"not installed: {error}"
-    else:
-        problem = ""
-    folder = CACHE / "runs" / f"{chain.name}-{dialect}"
-    case = Case(
-        chain=chain,
-        dialect=dialect,
-        python=python,
-        folder=folder,
-        new_database=partial(databases.new, dialect, folder),
-    )
-    if not problem:
-        problem = _attempt(case, drive if dialect in chain.dialects else drive_to_limit)
-    seconds = time.monotonic() - began
-    verdict = f"MISBEHAVES\n{problem}" if problem else "; ".join(case.checks)
-    print(f"{case.name}: {verdict} ({seconds:.0f} s)", flush=True)
-    return case, problem
+    def _keep(self, case: Case, problem: str) -> Entry:
+        server = self.databases.version(case.dialect)
+        with self.lock:
+            everything = results.read()
+            old = everything.get(f"{case.chain.name} {case.dialect}")
+            seconds = case.seconds or (old.seconds if old else {})
+            entry = _entry(case, problem, seconds, server)
+            if self.writes:
+                everything[entry.key] = entry
+                results.keep(everything)
+                report.DOCUMENT.write_text(report.render(chains(), everything), "utf-8")
+        return entry
 
 
 def _attempt(case: Case, act: Callable[[Case], None]) -> str:
@@ -129,12 +134,11 @@ def _attempt(case: Case, act: Callable[[Case], None]) -> str:
     return ""
 
 
-def _entry(case: Case, problem: str, before: Mapping[str, Entry], server: str) -> Entry:
-    old = before.get(f"{case.chain.name} {case.dialect}")
-    seconds = case.seconds or (old.seconds if old else {})
+def _entry(case: Case, problem: str, seconds: Mapping[str, float], server: str) -> Entry:
     works = case.dialect in case.chain.dialects
     package = case.chain.environment.packages[0].split("==", maxsplit=1)[0].split("[")[0]
-    installed = versions(case.python, package, "alembic", "sqlalchemy")
+    wanted = (package, "alembic", "sqlalchemy")
+    installed = versions(case.python, *wanted) if case.python.name else {}
     return Entry(
         chain=case.chain.name,
         dialect=case.dialect,

@@ -25,6 +25,8 @@ from wild.recipes import SCHEMES, Chain
 PLAIN: Final = Path(__file__).with_name("plain.py")
 SECONDS: Final = 300.0  # more than any command of any chain takes
 ENVIRONMENT: Final = "wild"
+# Nobody's program is compiled anew at each start, whatever the caller's own habits are.
+USUAL: Final = {"PYTHONDONTWRITEBYTECODE": ""}
 
 
 class MisbehavedError(Exception):
@@ -64,7 +66,9 @@ class Case:
     def declared(self) -> dict[str, Any]:
         """Return the `project` of the spec."""
         site = site_packages(self.python)
-        return self.chain.declared(python=self.python, site=site, scratch=self.scratch)
+        return self.chain.declared(
+            self.dialect, python=self.python, site=site, scratch=self.scratch
+        )
 
     def url(self, database: Database, driver: str = "") -> str:
         """Return a database's URL with a driver that the project's environment has."""
@@ -79,7 +83,7 @@ class Case:
         """Write a spec for a database into a folder of its own."""
         folder = self.folder / name
         folder.mkdir()
-        desk = SpecFolder(folder=folder, environ={"WILD_URL": self.url(database)})
+        desk = SpecFolder(folder=folder, environ={"WILD_URL": self.url(database), **USUAL})
         return desk.spec(project=self.declared).environment(ENVIRONMENT, url={"env": "WILD_URL"})
 
     @contextmanager
@@ -126,7 +130,7 @@ class Case:
         done = subprocess.run(
             command,
             cwd=folder,
-            env={**os.environ, "ORCHESTRATE_DATABASE_URL": self.url(database), **given},
+            env={**os.environ, **USUAL, "ORCHESTRATE_DATABASE_URL": self.url(database), **given},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

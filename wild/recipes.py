@@ -63,17 +63,21 @@ class Chain:
     dialects: tuple[str, ...]
     limits: Mapping[str, Limit]
     schemes: Mapping[str, str]
+    hooks: Mapping[str, str]
     notes: str
 
-    def declared(self, *, python: Path, site: Path, scratch: Path) -> dict[str, Any]:
-        """Return the `project` of its spec, placeholders filled in."""
+    def declared(self, dialect: str, *, python: Path, site: Path, scratch: Path) -> dict[str, Any]:
+        """Return the `project` of its spec for a dialect, placeholders filled in."""
         places = {
             "PYTHON": str(python),
             "SITE": str(site),
             "HOOKS": str(HOOKS),
             "SCRATCH": str(scratch),
         }
-        filled: dict[str, Any] = _filled(self.project, places)
+        filled: dict[str, Any] = _filled(dict(self.project), places)
+        if dialect in self.hooks:
+            hook = _filled(self.hooks[dialect], places)
+            filled["inject"] = {**filled.get("inject", {}), "hook": hook}
         return {"runner": {"python": str(python)}, **filled}
 
     @property
@@ -120,6 +124,7 @@ def chains() -> dict[str, Chain]:
             dialects=tuple(keys["dialects"]),
             limits={one: Limit(**limit) for one, limit in keys.get("limits", {}).items()},
             schemes=keys.get("schemes", {}),
+            hooks=keys.get("hooks", {}),
             notes=keys.get("notes", ""),
         )
         for name, keys in table["chains"].items()
