@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 FILE: Final = Path(__file__).with_name("results.json")
+ROOT: Final = str(Path(__file__).parents[1])
 
 
 @dataclass(frozen=True)
@@ -46,4 +47,5 @@ def read() -> dict[str, Entry]:
 def keep(entries: Mapping[str, Entry]) -> None:
     """Write every entry."""
     rows = [asdict(entries[key]) for key in sorted(entries)]
-    FILE.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    text = json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+    FILE.write_text(text.replace(f"{ROOT}/", ""), "utf-8")  # whose machine it was is no result
