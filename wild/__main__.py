@@ -35,6 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--dialect", action="append", choices=DIALECTS)
     parser.add_argument("--jobs", type=int, default=2, help="chains at the same time")
     parser.add_argument("--no-measure", action="store_true", help="leave the seconds as they were")
+    parser.add_argument("--only-measure", action="store_true", help="what behaved the last time")
     parser.add_argument("--no-results", action="store_true", help="write no file")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - set(known))
@@ -48,7 +49,12 @@ def main(arguments: Sequence[str]) -> int:
         if not options.dialect or dialect in options.dialect
     ]
     databases = Databases()
-    whole = Whole(databases, writes=not options.no_results, measures=not options.no_measure)
+    whole = Whole(
+        databases,
+        writes=not options.no_results,
+        drives=not options.only_measure,
+        measures=not options.no_measure,
+    )
     try:
         entries = whole.run(wanted, jobs=options.jobs)
     finally:
@@ -64,6 +70,7 @@ class Whole:
 
     databases: Databases
     writes: bool
+    drives: bool
     measures: bool
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -94,12 +101,24 @@ class Whole:
             folder=folder,
             new_database=partial(self.databases.new, dialect, folder),
         )
+        if not problem and not self.drives:
+            return self._as_last_time(case)
         if not problem:
             problem = _attempt(case, drive if dialect in chain.dialects else drive_to_limit)
         verdict = f"MISBEHAVES\n{problem}" if problem else "; ".join(case.checks)
         print(f"{case.name}: {verdict} ({time.monotonic() - began:.0f} s)", flush=True)
         self._keep(case, problem)
         return case, problem
+
+    @staticmethod
+    def _as_last_time(case: Case) -> tuple[Case, str]:
+        """Return a case with what the last run found out."""
+        entry = results.read().get(f"{case.chain.name} {case.dialect}")
+        if entry is None:
+            return case, "it was never driven"
+        case.facts.update(entry.facts)
+        case.checks.extend(entry.checks)
+        return case, entry.problem
 
     def _finish(self, case: Case, problem: str) -> Entry:
         """Measure a chain that behaves so far; nothing else is at work any more."""

@@ -151,5 +151,6 @@ def call(desk: SpecFolder, *arguments: str, statuses: tuple[int, ...] = (0,)) ->
     said = f"{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
     wanted = " or ".join(map(str, statuses))
     expect(result.status in statuses, f"{ended} with {result.status}, not {wanted}:\n{said}")
-    expect("Traceback" not in result.stderr, f"{ended} with a traceback:\n{said}")
+    own = any(line.startswith("Traceback") for line in result.stderr.splitlines())
+    expect(not own, f"{ended} with a traceback:\n{said}")
     return result

@@ -76,6 +76,24 @@ def test_whatever_env_py_raises_is_an_answer(
     assert message in error.message
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_an_error_that_says_nothing_is_told_by_its_cause(
+    project: Project, database: Database
+) -> None:
+    """Applications wrap what went wrong in exceptions with an empty text."""
+    project.linear(1).env(
+        "default",
+        setup="""
+            try:
+                {}["the key"]
+            except KeyError as error:
+                raise RuntimeError(()) from error
+        """,
+    )
+    with Driver(project, database) as driver:
+        assert failure(lambda: driver.ask("probe")).message == "KeyError: 'the key'"
+
+
 def test_an_exit_after_the_work_is_told_with_the_work(project: Project, database: Database) -> None:
     """env.py ends the process it thinks it has to itself; what was committed stays so."""
     project.linear(2)

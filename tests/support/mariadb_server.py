@@ -49,6 +49,10 @@ class MariadbServer(Server):
                 "--skip-name-resolve",
             ]
         )
+        # A server that starts removes the temporary tables of any other from a folder they share.
+        temporary = self.folder / "temporary"
+        temporary.mkdir()
+        self._hand_over(temporary)
         script = self.folder / "first.sql"
         script.write_text(
             f"ALTER USER root@localhost IDENTIFIED BY {literal(PASSWORD)};\n"
@@ -63,6 +67,7 @@ class MariadbServer(Server):
             self.server,
             "--no-defaults",
             f"--datadir={self.folder / 'data'}",
+            f"--tmpdir={self.folder / 'temporary'}",
             f"--socket={self.folder / 'socket'}",
             f"--pid-file={self.folder / 'mariadbd.pid'}",
             f"--bind-address={HOST}",

@@ -1,7 +1,13 @@
-"""Airflow imports MySQLdb for any MySQL; PyMySQL stands in for it, which needs no compiler."""
+"""Airflow asks for mysqlclient with any MySQL; PyMySQL stands in for it, which needs no compiler."""
+
+import importlib
 
 import pymysql
+from pymysql.constants import CLIENT
 
 
 def session(spec):
     pymysql.install_as_MySQLdb()
+    converters = importlib.import_module("MySQLdb.converters")
+    converters.DateTime2literal = pymysql.converters.escape_datetime
+    CLIENT.CAPABILITIES |= CLIENT.MULTI_STATEMENTS

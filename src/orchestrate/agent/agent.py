@@ -133,6 +133,11 @@ def first_line(error: BaseException) -> str:
         error = (inner.__cause__ if wrapped else None) or inner
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     kind = type(error)
+    if not re.search(r"\w", lines[0] if lines else ""):
+        # Superset raises an empty one from what did go wrong.
+        deeper = error.__cause__ or error.__context__
+        if deeper is not None:
+            return first_line(deeper)
     if kind.__name__ == "CommandError" and kind.__module__.startswith("alembic") and lines:
         return lines[0]
     return f"{kind.__name__}: {ROW_VALUE.sub(hidden, lines[0])}" if lines else kind.__name__
