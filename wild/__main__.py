@@ -21,7 +21,7 @@ from pathlib import Path
 from wild import report, results
 from wild.case import Case, MisbehavedError
 from wild.databases import Databases
-from wild.driving import drive, drive_to_limit, measure
+from wild.driving import MISSED, drive, drive_to_limit, measure
 from wild.environments import CACHE, InstallError, ready, versions
 from wild.recipes import DIALECTS, Chain, chains
 from wild.results import Entry
@@ -118,7 +118,7 @@ class Whole:
             return case, "it was never driven"
         case.facts.update(entry.facts)
         case.checks.extend(entry.checks)
-        return case, entry.problem
+        return case, "" if entry.problem.startswith(MISSED) else entry.problem
 
     def _finish(self, case: Case, problem: str) -> Entry:
         """Measure a chain that behaves so far; nothing else is at work any more."""

@@ -1,4 +1,4 @@
-"""Airflow asks for mysqlclient with any MySQL; PyMySQL stands in for it, which needs no compiler."""
+"""Airflow asks for mysqlclient; PyMySQL stands in for it, which needs no compiler."""
 
 import importlib
 
