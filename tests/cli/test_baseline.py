@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -137,6 +138,24 @@ def test_a_command_that_outlives_us(built: Workspace, database: Database) -> Non
         assert time.monotonic() < deadline, lock
     assert doubt.status == 7
     built.ok("resume", "--mark-applied")
+    assert (database.heads(), database.tables()) == (["r006"], WHOLE)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_command_that_is_interrupted(built: Workspace, database: Database) -> None:
+    """The first Ctrl-C waits for the command, the second one ends it; resume runs it again."""
+    (built.folder / "build.sql").write_text(f"sleep;{TABLE};{INDEX}")
+    process = built.start("apply", "dev", "--yes")
+    await_file(built.folder / "asleep")
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    while "press Ctrl-C again" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    (built.folder / "wake").touch()
+    built.ok("resume")
     assert (database.heads(), database.tables()) == (["r006"], WHOLE)
 
 

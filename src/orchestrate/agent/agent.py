@@ -2459,7 +2459,7 @@ class Models(EnvRun):
                 continue
             change = {"add": "removed", "remove": "added"}.get(way, "altered")
             thing = one[-1]
-            text = first_line(Exception(repr(thing)))
+            text = self._described(thing)
             name = ".".join(str(part) for part in one[1:-1] if part is not None)
             own = str(getattr(thing, "name", None) or "")
             table = getattr(getattr(thing, "table", None), "name", None)
@@ -2471,6 +2471,14 @@ class Models(EnvRun):
                 "expected": text if change == "removed" else None,
                 "actual": text if change == "added" else None,
             }
+
+    @staticmethod
+    def _described(thing: Any) -> str:
+        """Return a column's type, the columns of anything that has some, else what Python says."""
+        if hasattr(thing, "type"):
+            return f"{thing.type}{'' if getattr(thing, 'nullable', True) else ' NOT NULL'}"
+        columns = [str(getattr(one, "name", one)) for one in getattr(thing, "columns", ())]
+        return f"({', '.join(columns)})" if columns else cut(" ".join(repr(thing).split()))
 
     @staticmethod
     def _modified(kind: str, one: Any) -> Json:

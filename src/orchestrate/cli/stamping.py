@@ -198,10 +198,11 @@ def _prove(
         state=bench.state,
         clock=bench.clock,
     )
-    bench.invocation.say(
-        f"Comparing the schema of {environment.name} with {words(to_heads)}, "
-        "made anew in a scratch database"
-    )
+    if bench.invocation.format != "json":
+        bench.invocation.say(
+            f"Comparing the schema of {environment.name} with {words(to_heads)}, "
+            "made anew in a scratch database"
+        )
     try:
         with scratch_database(place, secrets.token_hex(6)) as access:
             expected = replayed(
@@ -266,10 +267,7 @@ def _gate(
     if claim.overrides_proof:
         detail = f"not shown: {proof.obstacle}; {claim.reason}"
         return Gate(kind=_GATE, state="overridden", detail=detail)
-    message = (
-        f"Whether the schema of {environment.name} is that of {words(to_heads)} cannot be shown: "
-        f"{proof.obstacle}"
-    )
+    message = f"Whether the schema is that of {words(to_heads)} cannot be shown: {proof.obstacle}"
     if yes or not bench.invocation.may_ask:
         raise OrchestrateError(
             "not-proven",
@@ -278,7 +276,7 @@ def _gate(
             hint="Nothing was changed. If you know that it is, say so: "
             f'`--override {_GATE} --reason "…"`',
         )
-    bench.invocation.say(f"{message}\nStamp it only if you know that it is")
+    bench.invocation.say(f"{environment.name}: {message}\nStamp it only if you know that it is")
     return Gate(kind=_GATE, state="overridden", detail=f"not shown: {proof.obstacle}; confirmed")
 
 

@@ -102,18 +102,19 @@ def _next(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
             f"    orchestrate abort {run}",
         ]
     if outcome.status == "failed":
+        changed = "the spec" if outcome.code == "command-failed" else "the revision"
         if outcome.advice:
             return [
                 "Nothing of the failed step stayed; the steps before it are committed",
                 f"{hint}: {outcome.advice};",
-                f"  then `orchestrate resume {run}` goes on, or, after a change of the revision,",
+                f"  then `orchestrate resume {run}` goes on, or, after a change of {changed},",
                 f"  `orchestrate apply {plan.environment}` plans again",
             ]
         cause = _CAUSES.get(outcome.code or "", "when the cause is gone")
         return [
             "Nothing of the failed step stayed; the steps before it are committed",
             f"{hint}: {cause}, `orchestrate resume {run}` goes on;",
-            f"  after a change of the revision, `orchestrate apply {plan.environment}` plans again",
+            f"  after a change of {changed}, `orchestrate apply {plan.environment}` plans again",
         ]
     if outcome.code in {"target-moved", "revision-changed", "stale-plan"}:
         return [

@@ -110,7 +110,8 @@ class Execution:
     def _give_up(self, trouble: Trouble) -> Outcome | None:
         """Return how the run ends after clean trouble, or None after the pause before a retry."""
         error, step = trouble.error, trouble.step
-        if error.code == "agent-failed" and self.work.interruption.requested:
+        ended = error.code in {"agent-failed", "command-failed"}
+        if ended and self.work.interruption.requested:
             return Outcome(
                 status="stopped",
                 code="interrupted",
