@@ -171,7 +171,7 @@ def _entry(case: Case, problem: str, seconds: Mapping[str, float], server: str) 
         facts=case.facts,
         checks=tuple(case.checks),
         seconds={name: round(one, 1) for name, one in seconds.items()},
-        problem=problem[:2000],
+        problem=problem.partition("\n")[0],  # the rest was printed
     )
 
 

@@ -6,7 +6,7 @@ Owns the reading of `recipes.yaml` and what its placeholders stand for.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -64,6 +64,7 @@ class Chain:
     limits: Mapping[str, Limit]
     schemes: Mapping[str, str]
     hooks: Mapping[str, str]
+    differs: Mapping[str, Sequence[str]]
     notes: str
 
     def declared(self, dialect: str, *, python: Path, site: Path, scratch: Path) -> dict[str, Any]:
@@ -125,6 +126,7 @@ def chains() -> dict[str, Chain]:
             limits={one: Limit(**limit) for one, limit in keys.get("limits", {}).items()},
             schemes=keys.get("schemes", {}),
             hooks=keys.get("hooks", {}),
+            differs=keys.get("differs", {}),
             notes=keys.get("notes", ""),
         )
         for name, keys in table["chains"].items()

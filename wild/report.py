@@ -97,8 +97,7 @@ def _limit(entry: Entry, chain: Chain) -> str:
 
 
 def _problem(entry: Entry) -> str:
-    first = entry.problem.strip().splitlines()[0] if entry.problem.strip() else ""
-    return f"- {entry.chain} on {entry.dialect}: {_cell(first)}\n"
+    return f"- {entry.chain} on {entry.dialect}: {_cell(entry.problem)}\n"
 
 
 def _needs(chain: Chain, known: list[Entry]) -> str:

@@ -5,6 +5,7 @@ Owns the comparison by which two upgrades are the same.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from tests.support.databases import Database
@@ -87,10 +88,12 @@ def _parts(statement: str) -> str:
     return f"{head}({', '.join(parts)}){tail}"
 
 
-def difference(found: Shape, wanted: Shape) -> str:
-    """Return the first few things in which two shapes differ, or nothing."""
+def difference(found: Shape, wanted: Shape, known: Sequence[str] = ()) -> str:
+    """Return the first few things in which two shapes differ, or nothing; `known` ones may."""
     names = sorted(
-        name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name)
+        name
+        for name in (found.keys() | wanted.keys()) - set(known)
+        if found.get(name) != wanted.get(name)
     )
     told = [f"{name}: {found.get(name)!r}, not {wanted.get(name)!r}" for name in names[:5]]
     more = [f"and {len(names) - len(told)} more"] if len(names) > len(told) else []
