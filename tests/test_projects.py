@@ -68,6 +68,12 @@ UNFIT = {
     ("sqlite", "version_table_schema"),
     ("mariadb", "version_table_schema"),
     ("mariadb", "async"),
+    *(
+        (kind, shape)
+        for kind in ("postgresql", "mariadb")
+        for shape in TRANSACTIONS
+        if shape.startswith("sqlite_")
+    ),
 }
 
 # Alembic exits 0 although not all was committed. Without transactional DDL the next revision's DDL
