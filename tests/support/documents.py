@@ -80,11 +80,11 @@ def follow(document: Path, folder: Path, *, environ: Mapping[str, str] | None = 
     bin_folder = str(Path(sys.executable).parent)
     variables = {
         **os.environ,
+        **(environ or {}),
         "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
         "NO_COLOR": "1",
         "COLUMNS": "200",
         "ORCHESTRATE": str(ROOT),
-        **(environ or {}),
     }
     count = 0
     for action in actions(document):
