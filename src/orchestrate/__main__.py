@@ -1,5 +1,5 @@
 """`python -m orchestrate`: the same as the command `orchestrate`."""
 
-from orchestrate.cli.main import program
+from orchestrate.cli.entry import program
 
 program()

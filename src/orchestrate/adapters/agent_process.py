@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
-from orchestrate import agent
+from orchestrate.adapters.agent_start import Started, start_process
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.errors import CODES, OrchestrateError
 
@@ -61,21 +61,22 @@ class AgentProcess:
 
     def __init__(
         self,
-        process: subprocess.Popen[bytes],
+        started: Started,
         *,
-        name: str,
+        command: Sequence[str],
         redactor: Redactor,
         on_output: Callable[[str], None] | None,
     ) -> None:
-        self._process = process
-        self._pipes = _pipes(process)
-        self._name = name
+        self._process = started.process
+        self._pipes = _pipes(started.process)
+        self._name = redactor.redact(shlex.join(command))
         self._redactor = redactor
         self._on_output = on_output
         self._unread = b""
         self._to_write: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._write_lock = threading.Lock()
-        self._unwritten = 0
+        self._unwritten = 1  # the agent's own source
+        self._handing_over = started.handing_over
         self._output: deque[str] = deque(maxlen=OUTPUT_LINES)
         self._last_id = 0
         self._phase = "starting"
@@ -106,24 +107,8 @@ class AgentProcess:
         the project prints. `through_shell` says that the far end's shell reads the arguments again,
         as SSH's does. Raises `agent-failed` when there is no such program.
         """
-        name = shlex.join(command)
-        boot = shlex.quote(agent.BOOT) if through_shell else agent.BOOT
-        try:
-            process = subprocess.Popen(
-                [*command, "-c", boot],
-                cwd=cwd,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                # Ctrl-C in the terminal reaches the orchestrator alone, which ends the agent at a
-                # safe point.
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise _not_started(command, cwd, error) from error
-        started = cls(process, name=redactor.redact(name), redactor=redactor, on_output=on_output)
-        started._enqueue(agent.payload())
-        return started
+        started = start_process(command, cwd=cwd, through_shell=through_shell)
+        return cls(started, command=command, redactor=redactor, on_output=on_output)
 
     def __enter__(self) -> Self:
         return self
@@ -165,6 +150,12 @@ class AgentProcess:
                 found: Mapping[str, Any] = message.fields["result"]
                 return found
         raise AssertionError("a request ends with a result or raises")
+
+    def tell(self, do: str, **fields: Any) -> None:
+        """Make a request whose end nobody waits for, and whose failure nobody is told of."""
+        if not self._failed and not self._closed:
+            self._last_id += 1
+            self._send({"id": self._last_id, "do": do, "deadline": None, **fields})
 
     def request(self, do: str, *, deadline: float | None, **fields: Any) -> Iterator[Message]:
         """Make a request and yield its events, the last being `result`.
@@ -269,6 +260,9 @@ class AgentProcess:
     def _write(self) -> None:
         """Write: a program that never reads must not stop the user's thread."""
         pipe = self._pipes[0]
+        self._handing_over.join()
+        with self._write_lock:
+            self._unwritten -= 1
         with contextlib.suppress(OSError, ValueError):
             while (data := self._to_write.get()) is not None:
                 pipe.write(data)
@@ -425,17 +419,6 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[b
     if process.stdin is None or process.stdout is None or process.stderr is None:
         raise AssertionError("an agent's process is started with three pipes")
     return process.stdin, process.stdout, process.stderr
-
-
-def _not_started(command: Sequence[str], cwd: Path | str, error: OSError) -> OrchestrateError:
-    if not Path(cwd).is_dir():
-        return OrchestrateError("agent-failed", f"there is no folder {cwd} to start the agent in")
-    reason = "no such program" if isinstance(error, FileNotFoundError) else error.strerror
-    return OrchestrateError(
-        "agent-failed",
-        f"cannot start `{command[0]}`: {reason}",
-        hint="`runner` says how the project's own Python is reached",
-    )
 
 
 def _cause(lines: Sequence[str]) -> str:

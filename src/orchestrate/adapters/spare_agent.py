@@ -7,37 +7,31 @@ then asks for another runner, the spare one is thrown away and nothing was done 
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrate.adapters.agent_process import AgentProcess
+from orchestrate.adapters.agent_start import SparePlace
 from orchestrate.adapters.redaction import Redactor
-from orchestrate.errors import OrchestrateError
 
 
 class SpareAgent:
     """At most one agent of our own interpreter, for the first who asks for exactly that."""
 
-    def __init__(self, redactor: Redactor) -> None:
-        self._redactor = redactor
+    def __init__(self, redactor: Redactor, place: SparePlace | None) -> None:
         self._lock = threading.Lock()
-        self._agent: AgentProcess | None = None
-        self._folder: Path | None = None
+        self._folder = place.folder if place else None
         self._on_output: Callable[[str], None] | None = None
-
-    def start(self, folder: Path) -> None:
-        """Start it in the folder of the spec; a failure only means that there is none."""
-        with contextlib.suppress(OrchestrateError):
-            self._agent = AgentProcess.start(
-                [sys.executable],
-                cwd=folder,
-                redactor=self._redactor,
+        self._agent: AgentProcess | None = None
+        if place is not None:
+            self._agent = AgentProcess(
+                place.started,
+                command=[sys.executable],
+                redactor=redactor,
                 on_output=lambda line: self._on_output(line) if self._on_output else None,
             )
-            self._folder = folder
 
     def take(
         self,

@@ -2620,8 +2620,12 @@ def unreadable(job: Job, error: BaseException) -> Refusal:
     return refusal
 
 
-def read_graph(job: Job) -> Json:
-    """Return all revisions of the script directory as env.py left it."""
+@contextlib.contextmanager
+def loading(job: Job) -> Iterator[Any]:
+    """Yield the script directory as env.py left it, to load its revisions without writing.
+
+    Ends with a `Refusal` when they cannot be loaded, or one of them is there twice.
+    """
     script = job.project.probed
     if script is None:
         Probe(job).probe()
@@ -2637,18 +2641,31 @@ def read_graph(job: Job) -> Json:
         ), warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.showwarning = lambda message, *_, **__: told.append(str(message))
-            revisions = list(script.walk_revisions())
+            yield script
     except Refusal:
         raise
     except BaseException as error:
         refuse_duplicates(told)
         raise unreadable(job, error) from None
     refuse_duplicates(told)
+
+
+def read_graph(job: Job) -> Json:
+    """Return all revisions of the script directory as env.py left it."""
+    with loading(job) as script:
+        revisions = list(script.walk_revisions())
     folder = os.path.join(os.path.realpath(job.project.directory), "")
     return {
         "digest": job.files.digest(script),
         "revisions": [revision_fields(job, revision, folder) for revision in revisions],
     }
+
+
+def load_revisions(job: Job) -> Json:
+    """Load the revisions while nobody waits; a run that follows loads again what changed since."""
+    with loading(job) as script:
+        script.get_heads()
+    return {}
 
 
 def refuse_duplicates(told: Iterable[str]) -> None:
@@ -2942,6 +2959,7 @@ class Agent:
             "probe": self._probe,
             "look": self._look,
             "graph": read_graph,
+            "load": load_revisions,
             "survey": survey,
             "sources": find_sources,
             "query": self._query,

@@ -46,8 +46,10 @@ def apply_environment(
     if seen.session is None:
         raise AssertionError
     with seen.session as session:
-        observation, _ = looked_at(bench, seen)
+        observation, chain = looked_at(bench, seen)
         refuse_unfinished(bench, observation)
+        if set(observation.heads) != set(chain.heads):
+            session.load_revisions()
         prepared = prepare(
             bench,
             environment,
@@ -93,6 +95,7 @@ def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool) -> in
             refuse_stale(bench, plan, observation, chain)
             if not plan.steps:
                 return nothing_to_do(bench, plan)
+            session.load_revisions()
             show_plan(bench, plan)
             confirm(bench, plan, yes=yes)
             return carry_out(

@@ -18,10 +18,10 @@ from typing import Any, Literal
 
 import click
 
+from orchestrate.adapters.agent_start import SparePlace
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.spare_agent import SpareAgent
 from orchestrate.errors import OrchestrateError
-from orchestrate.stores.spec_place import spec_path
 
 Format = Literal["text", "json", "markdown"]
 
@@ -34,14 +34,14 @@ def colour() -> bool | None:
 class Invocation:
     """One call of the program: its global options, and the secrets it must never print."""
 
-    def __init__(self) -> None:
+    def __init__(self, spare: SparePlace | None = None) -> None:
         self.spec: Path | None = None
         self.format: Format = "text"
         self.no_input = False
         self.debug = False
         self.verbosity = 0
         self.redactor = Redactor()
-        self.spare = SpareAgent(self.redactor)
+        self.spare = SpareAgent(self.redactor, spare)
         self._log: Path | None = None
         self._closers: list[Callable[[], None]] = [self.spare.close]
 
@@ -85,11 +85,6 @@ class Invocation:
         """Tell where tracebacks were written, if any were."""
         if self._log is not None:
             self.complain(f"debug: tracebacks are in {self._log}")
-
-    def start_spare_agent(self) -> None:
-        """Start an agent where the spec seems to be, to have it ready when the spec is read."""
-        with contextlib.suppress(OrchestrateError):
-            self.spare.start(spec_path(self.spec, start=Path.cwd()).parent)
 
     def data(self, text: str) -> None:
         """Print what was asked for, on standard output."""

@@ -7,17 +7,17 @@ Commands are imported when they are called, so that `orchestrate validate` does 
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import json
 import os
 import sys
 from dataclasses import asdict
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import click
 
 from orchestrate import __version__
+from orchestrate.adapters.agent_start import SparePlace
 from orchestrate.cli.invocation import Invocation, colour, global_options
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.snapshot import Difference
@@ -43,10 +43,6 @@ COMMANDS: Final = {
 }
 
 
-_LOOKING: Final = {"doctor", "status", "plan", "apply", "resume", "stamp", "alembic", "trust"}
-"""Commands that look at a target first of all."""
-
-
 class _Commands(click.Group):
     """A group whose commands are imported on call."""
 
@@ -55,10 +51,9 @@ class _Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
         if cmd_name not in COMMANDS:
             return None
-        if cmd_name in _LOOKING and not {"-h", "--help"} & set(sys.argv):
-            ctx.ensure_object(Invocation).start_spare_agent()
         module, name, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
@@ -94,29 +89,13 @@ def cli() -> None:
     """
 
 
-def program() -> NoReturn:
-    """Be the command `orchestrate`: run the command line and end the process at once.
+def main(arguments: list[str] | None = None, *, spare: SparePlace | None = None) -> None:
+    """Run the command line and exit with the status of design section 4.
 
-    What a command opened is closed by then. Tearing down an interpreter that holds SQLAlchemy,
-    Alembic and pydantic takes longer than many a command, and so would collecting garbage while
-    they are imported.
+    `spare` is an agent that was started before it was known whether the spec asks for it.
     """
-    gc.set_threshold(100_000, 20, 20)
-    status: int | str | None = 0
-    try:
-        main()
-    except SystemExit as ended:
-        status = ended.code
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(status if isinstance(status, int) else ExitStatus.FAILED)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with the status of design section 4."""
     given = sys.argv[1:] if arguments is None else arguments
-    invocation = Invocation()
+    invocation = Invocation(spare)
     try:
         status = cli.main(
             args=given,

@@ -169,6 +169,10 @@ class Session:
             revisions=tuple(revision_from(one) for one in found["revisions"]),
         )
 
+    def load_revisions(self) -> None:
+        """Have the agent load the revisions that a run will need, while we go on."""
+        self.agent.tell("load", **self.access.common)
+
     def snapshot_of(self, rows: Mapping[str, list[list[object]]]) -> Snapshot:
         """Return the schema that snapshot rows describe, without the version table."""
         table = self.observation.version_table if self.observation else "alembic_version"

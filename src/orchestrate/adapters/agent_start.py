@@ -1,0 +1,83 @@
+"""Starting an agent's process. Imports little: it happens before all else (ADR 7)."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrate import agent
+from orchestrate.errors import OrchestrateError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A process that is being given the agent's source."""
+
+    process: subprocess.Popen[bytes]
+    handing_over: threading.Thread
+    """Nothing else may be written to the process until this thread has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparePlace:
+    """An agent of our own interpreter that was started before it was known whether it fits."""
+
+    started: Started
+    folder: Path
+
+
+def start_process(
+    command: Sequence[str], *, cwd: Path | str, through_shell: bool = False
+) -> Started:
+    """Start an agent behind `command`, which ends in a Python interpreter; return at once.
+
+    The environment is inherited. `through_shell` says that the far end's shell reads the arguments
+    again, as SSH's does. Raises `agent-failed` when there is no such program.
+    """
+    boot = shlex.quote(agent.BOOT) if through_shell else agent.BOOT
+    try:
+        process = subprocess.Popen(
+            [*command, "-c", boot],
+            cwd=cwd,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # Ctrl-C in the terminal reaches the orchestrator alone, which ends the agent at a
+            # safe point.
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise _not_started(command, cwd, error) from error
+    # A program that never reads must not stop the user's thread.
+    thread = threading.Thread(target=_hand_over, args=[process], daemon=True, name="agent-source")
+    thread.start()
+    return Started(process=process, handing_over=thread)
+
+
+def start_spare(folder: Path) -> SparePlace:
+    """Start an agent of our own interpreter in a folder. Raises `agent-failed`."""
+    return SparePlace(started=start_process([sys.executable], cwd=folder), folder=folder)
+
+
+def _hand_over(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        with contextlib.suppress(OSError, ValueError):  # it has ended: reading it tells why
+            process.stdin.write(agent.payload())
+            process.stdin.flush()
+
+
+def _not_started(command: Sequence[str], cwd: Path | str, error: OSError) -> OrchestrateError:
+    if not Path(cwd).is_dir():
+        return OrchestrateError("agent-failed", f"there is no folder {cwd} to start the agent in")
+    reason = "no such program" if isinstance(error, FileNotFoundError) else error.strerror
+    return OrchestrateError(
+        "agent-failed",
+        f"cannot start `{command[0]}`: {reason}",
+        hint="`runner` says how the project's own Python is reached",
+    )
