@@ -25,6 +25,10 @@ EventKind = Literal[
     "lease.broken",
     "scratch.created",
     "scratch.dropped",
+    "backup.made",
+    "backup.verified",
+    "backup.broken",
+    "backup.removed",
 ]
 
 

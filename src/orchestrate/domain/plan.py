@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from orchestrate.domain.backups import BackupOrder
 from orchestrate.domain.findings import Finding
 
 FORMAT: Final = "orchestrate.plan/1"
 
-Direction = Literal["upgrade", "downgrade", "stamp"]
+Direction = Literal["upgrade", "downgrade", "stamp", "restore"]
 Mode = Literal["session", "isolated", "native"]
-StepKind = Literal["upgrade", "downgrade", "stamp", "hook"]
+StepKind = Literal["upgrade", "downgrade", "stamp", "hook", "backup", "restore"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,10 @@ class Step:
     """The revisions of a `native` step, in order; of a `stamp` step those that are recorded."""
     command: tuple[str, ...] = ()
     """Argument list of a `hook` step. What is secret reaches it by variables, never by this."""
+    backup: BackupOrder | None = None
+    """How the copy of a `backup` step is made."""
+    copy: str | None = None
+    """The backup that a `restore` step puts back."""
     sql: str | None = None
     """What Alembic renders offline, when it was asked for; for reading, never executed."""
     sql_back: str | None = None

@@ -6,6 +6,7 @@ by `planning/spec_checks.py`, never passed over.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -16,6 +17,7 @@ from orchestrate.domain.spec_types import (
     AsList,
     Command,
     Count,
+    CountOrAge,
     Duration,
     Email,
     Filled,
@@ -64,18 +66,35 @@ class Backup(Model):
         description="How the copy is made; `none` says that none is wanted."
     )
     format: Literal["custom", "plain", "directory"] | None = Field(
-        default=None, description="Format of `pg_dump`."
+        default=None, description="Format of `pg_dump`; `custom` unless given."
     )
-    destination: Text | None = Field(
-        default=None, description="Folder or fsspec URL for the copies.", examples=["backups/"]
+    jobs: Count | None = Field(
+        default=None, description="Connections at the same time, for the format `directory`."
     )
-    keep: Count | None = Field(default=None, description="How many copies are kept.", examples=[14])
-    verify: Literal["checksum", "restore"] | None = Field(
+    destination: Text = Field(
+        default="backups/",
+        description="Folder or fsspec URL for the copies; credentials come from the environment.",
+        examples=["backups/", "s3://bucket/backups"],
+    )
+    keep: CountOrAge | None = Field(
         default=None,
-        description="How a copy is proven: `restore` puts it back into a scratch place.",
+        description="How many copies are kept, or how old they become; never the last good one.",
+        examples=[14, "30d"],
+    )
+    verify: Literal["list", "restore"] | None = Field(
+        default=None,
+        description="How a copy is proven: `list` reads it to its end, `restore` puts it back into "
+        "a scratch database and compares.",
+    )
+    prefix: Command | None = Field(
+        default=None,
+        description="What stands before the client programs, to run them where the database is.",
+        examples=[["docker", "compose", "exec", "-T", "db"]],
     )
     command: Command | None = Field(
-        default=None, description="Program that makes the copy; strategy `command` alone."
+        default=None,
+        description="Program that makes the copy, its last line of output being the copy's name; "
+        "strategy `command` alone.",
     )
     restore: Command | None = Field(
         default=None, description="Program that puts a copy back; strategy `command` alone."
@@ -89,6 +108,20 @@ class Backup(Model):
             raise mistake("bad-value", "`command` and `restore` go with strategy `command` alone")
         if self.format is not None and self.strategy != "pg_dump":
             raise mistake("bad-value", "`format` goes with strategy `pg_dump` alone")
+        if self.jobs is not None and self.format != "directory":
+            raise mistake("bad-value", "`jobs` goes with `format: directory` alone")
+        if self.format == "directory" and self.prefix is not None:
+            raise mistake(
+                "bad-value", "`format: directory` writes where `pg_dump` runs, so without `prefix`"
+            )
+        if self.prefix is not None and self.strategy == "command":
+            raise mistake("bad-value", "`prefix` goes before client programs; put it in `command`")
+        if re.search(r"://[^/@]*:[^/@]*@", self.destination):
+            raise mistake(
+                "bad-value",
+                "`destination` holds a password",
+                hint="fsspec takes credentials from the environment or its own configuration",
+            )
         return self
 
 

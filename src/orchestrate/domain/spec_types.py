@@ -193,6 +193,21 @@ Count = Annotated[StrictInt, BeforeValidator(_count), AfterValidator(_at_least_o
 CountOrZero = Annotated[StrictInt, BeforeValidator(_count), AfterValidator(_at_least_zero)]
 
 
+def _count_or_age(value: object) -> int | float:
+    """Return a number of things as an integer, an age in seconds as a float."""
+    if isinstance(value, str):
+        return _positive_duration(value)
+    return _at_least_one(_count(value))
+
+
+CountOrAge = Annotated[
+    int | float,
+    PlainValidator(_count_or_age),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, _DURATION_SCHEMA]}),
+]
+"""An integer is a number of things, a float an age in seconds."""
+
+
 def _scalar(value: object) -> str | int | float | bool:
     if isinstance(value, (str, int, float)):
         return value

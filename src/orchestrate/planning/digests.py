@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from orchestrate.domain.plan import NO_ARGUMENTS, Arguments, Basis, Direction, Mode, Step
 
@@ -75,4 +76,8 @@ def _step_facts(step: Step) -> dict[str, object]:
         facts["parts"] = [[part.revision, part.file_sha256] for part in step.parts]
     if step.command:
         facts["command"] = list(step.command)
+    if step.backup is not None:
+        facts["backup"] = asdict(step.backup)
+    if step.copy is not None:
+        facts["copy"] = step.copy
     return facts

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrate.domain.backups import BackupOrder
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.observation import Observation
 from orchestrate.domain.plan import (
@@ -20,9 +21,11 @@ from orchestrate.domain.plan import (
     Step,
 )
 from orchestrate.domain.spec import Baseline
+from orchestrate.planning.backups import backup_step
 from orchestrate.planning.baselines import baseline_steps
 from orchestrate.planning.chain import Chain, Move
 from orchestrate.planning.digests import plan_digest
+from orchestrate.planning.staleness import is_empty
 from orchestrate.planning.standing import judge, tables_missing, unversioned
 from orchestrate.planning.troubles import merge_command
 from orchestrate.planning.unknown_rows import unknown_rows
@@ -44,6 +47,8 @@ class Wish:
     baseline: Baseline | None = None
     """What the project does with an empty database before its first revision."""
     arguments: Arguments = NO_ARGUMENTS
+    backup: BackupOrder | None = None
+    """The copy that is made before anything else; none of an empty database."""
 
 
 def make_plan(
@@ -109,7 +114,9 @@ def assembled(  # the fields of a plan, for those that make its steps
     now: datetime,
     tool_version: str,
 ) -> Plan:
-    """Return a plan of these steps, based on what was observed, with its digest."""
+    """Return a plan of these steps, after the wish's backup, based on what was observed."""
+    if steps and wish.backup is not None and not is_empty(observation):
+        steps = (backup_step(wish.backup, observation), *steps)
     basis = (
         Basis(
             target=observation.target,
