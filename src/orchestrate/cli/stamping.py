@@ -6,7 +6,6 @@ import secrets
 from dataclasses import dataclass
 
 from orchestrate import __version__
-from orchestrate.adapters.url_sources import resolve_url
 from orchestrate.cli.applying import nothing_to_do
 from orchestrate.cli.carrying import carry_out
 from orchestrate.cli.gating import (
@@ -32,7 +31,7 @@ from orchestrate.planning.plan_maker import Wish, assembled
 from orchestrate.planning.staleness import words
 from orchestrate.reports.tables import counted
 from orchestrate.run.observe import Seen, open_session
-from orchestrate.run.scratch import ScratchPlace, replayed, scratch_database
+from orchestrate.run.scratch import replayed, scratch_database
 from orchestrate.run.session import Session
 
 _GATE = "proof"
@@ -88,9 +87,7 @@ def stamp_environment(
         gates = [identity_gate(verdict)]
         steps = stamp_steps(chain, observation, to_heads)
         if steps and claim.revisions:
-            proof = _prove(
-                bench, environment, session, chain, to_heads=to_heads, arguments=claim.arguments
-            )
+            proof = _prove(bench, environment, session, chain, to_heads=to_heads)
             gates.append(_gate(bench, environment, claim, to_heads, proof, yes=yes))
         wish = Wish(
             environment=environment.name,
@@ -185,19 +182,10 @@ def _prove(
     chain: Chain,
     *,
     to_heads: tuple[str, ...],
-    arguments: Arguments,
 ) -> Proof:
     """Compare the target's schema with the claimed one, by the best means there are."""
     project = bench.spec.project_of(environment)
-    url = resolve_url(bench.spec, environment)
-    place = ScratchPlace(
-        access=session.access,
-        access_to=lambda name: bench.access_to(
-            url.with_database(name), bench.spec, environment
-        ).given(arguments),
-        state=bench.state,
-        clock=bench.clock,
-    )
+    place = bench.scratch_place(environment, session.access)
     if bench.invocation.format != "json":
         bench.invocation.say(
             f"Comparing the schema of {environment.name} with {words(to_heads)}, "

@@ -12,6 +12,7 @@ import queue
 import secrets
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -39,6 +40,7 @@ from orchestrate.stores.spec_files import LoadedSpec, load_spec
 
 if TYPE_CHECKING:
     from orchestrate.planning.chain import Chain
+    from orchestrate.run.scratch import ScratchPlace
     from orchestrate.stores.state import StateStore
 
 LOCAL_FOLDER: Final = ".orchestrate"
@@ -117,6 +119,26 @@ class Workbench:
             origin=origin_of(self.spec, environment),
             on_output=self._show_output if self.invocation.verbosity > 0 else None,
         )
+
+    def scratch_place(self, environment: Environment, access: Access) -> ScratchPlace:
+        """Return where scratch databases of a target are made. Raises `url-unavailable`."""
+        from orchestrate.run.scratch import ScratchPlace  # noqa: PLC0415  (see the module)
+
+        url = resolve_url(self.spec, environment)
+
+        def access_to(name: str) -> Access:
+            other = self.access_to(url.with_database(name), self.spec, environment)
+            # What env.py is given beside what the spec fills in goes along.
+            return replace(
+                other,
+                project={
+                    **other.project,
+                    "x": access.project["x"],
+                    "tag": access.project.get("tag"),
+                },
+            )
+
+        return ScratchPlace(access=access, access_to=access_to, state=self.state, clock=self.clock)
 
     def chosen(self, names: Sequence[str]) -> list[Environment]:
         """Return the environments of these names, each once; all of them where none is named."""

@@ -25,6 +25,7 @@ EventKind = Literal[
     "lease.broken",
     "scratch.created",
     "scratch.dropped",
+    "backup.begun",
     "backup.made",
     "backup.verified",
     "backup.broken",
