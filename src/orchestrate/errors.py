@@ -53,6 +53,7 @@ CODES: Final[Mapping[str, tuple[ExitStatus, str]]] = {
     "not-confirmed": (_GATE, "The confirmation did not match; nothing was done"),
     "schema-differs": (_GATE, "The schema is not that of the revision it is said to be at"),
     "not-proven": (_GATE, "Whether the schema is that of the revision cannot be found out"),
+    "window-closed": (_GATE, "The maintenance window is closed, or too short for the next step"),
     "backup-impossible": (_GATE, "The backup that the spec asks for cannot be made"),
     "target-not-empty": (_GATE, "There is something in the database that would be replaced"),
     "no-way-back": (_GATE, "A revision on the way back has no downgrade"),

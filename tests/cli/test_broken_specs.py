@@ -11,7 +11,6 @@ from tests.support.workspace import Workspace
 
 PROTECTIONS: dict[str, Any] = {
     "approval": {"required": 1},
-    "window": {"timezone": "Europe/Berlin", "open": ["weekdays 22:00-23:30"]},
     "backup": {"strategy": "sqlite", "destination": "backups/"},
     "after": {"environment": "plain", "soak": "2h"},
     "policy": {"destructive": "block"},

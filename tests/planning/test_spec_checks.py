@@ -10,7 +10,6 @@ from orchestrate.stores.spec_files import load_spec
 
 DECLARED = {
     "approval": {"required": 1},
-    "window": {"timezone": "UTC", "open": ["daily 00:00-24:00"]},
     "backup": {"strategy": "sqlite"},
     "after": {"environment": "staging"},
     "policy": {"destructive": "block"},

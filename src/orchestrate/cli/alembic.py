@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -40,8 +40,6 @@ def alembic(
     environment_option: str | None,
     arguments: tuple[str, ...],
     yes: bool,
-    overridden: tuple[str, ...],
-    reason: str | None,
 ) -> int:
     """Run `alembic ARGS` in the project of ENV, its own Python, URL and options filled in.
 
@@ -53,17 +51,7 @@ def alembic(
 
     name, typed = _split(environment, environment_option, arguments)
     bench = Workbench(invocation)
-    consent = _Consent(yes=yes, overridden=overridden, reason=reason)
-    return _run(bench, bench.environment(name), typed, consent)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Consent:
-    """What was said on the command line to what would be asked or refused."""
-
-    yes: bool
-    overridden: tuple[str, ...]
-    reason: str | None
+    return _run(bench, bench.environment(name), typed, yes=yes)
 
 
 def _split(
@@ -90,9 +78,7 @@ def _split(
     return environment, typed
 
 
-def _run(
-    bench: Workbench, environment: Environment, typed: Sequence[str], consent: _Consent
-) -> int:
+def _run(bench: Workbench, environment: Environment, typed: Sequence[str], *, yes: bool) -> int:
     from orchestrate.cli.blocking import blocked_event  # noqa: PLC0415
     from orchestrate.planning.alembic_calls import Look, Stamp, judge_call  # noqa: PLC0415
     from orchestrate.run.explaining import explained  # noqa: PLC0415
@@ -125,8 +111,8 @@ def _run(
             seen = observe_one(session.access, bench.graphs, session=session)
             command = shlex.join(["alembic", *typed])
             if isinstance(meaning, Stamp):
-                return _stamp(bench, environment, seen, meaning, consent, command=command)
-            return _move(bench, environment, seen, meaning, consent, command=command)
+                return _stamp(bench, environment, seen, meaning, yes=yes, command=command)
+            return _move(bench, environment, seen, meaning, yes=yes, command=command)
 
 
 def _placed(
@@ -185,22 +171,18 @@ def _move(
     environment: Environment,
     seen: Seen,
     move: Move,
-    consent: _Consent,
     *,
+    yes: bool,
     command: str,
 ) -> int:
     from orchestrate.cli.applying import apply_environment  # noqa: PLC0415
 
-    if consent.overridden:
-        raise OrchestrateError(
-            "usage", f"`{command}` has no gate `{consent.overridden[0]}` that can be overridden"
-        )
     return apply_environment(
         bench,
         environment,
         seen,
         to=move.to,
-        yes=consent.yes,
+        yes=yes,
         direction=move.direction,
         command=command,
         arguments=move.arguments,
@@ -212,8 +194,8 @@ def _stamp(
     environment: Environment,
     seen: Seen,
     stamp: Stamp,
-    consent: _Consent,
     *,
+    yes: bool,
     command: str,
 ) -> int:
     from orchestrate.cli.stamping import Claim, stamp_environment  # noqa: PLC0415
@@ -221,9 +203,7 @@ def _stamp(
     claim = Claim(
         revisions=stamp.revisions,
         purge=stamp.purge,
-        overridden=consent.overridden,
-        reason=consent.reason,
         command=command,
         arguments=stamp.arguments,
     )
-    return stamp_environment(bench, environment, seen, claim, yes=consent.yes)
+    return stamp_environment(bench, environment, seen, claim, yes=yes)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrate.cli.blocking import blocked_event
 from orchestrate.cli.carrying import carry_out, finish_event
+from orchestrate.cli.gates import check_overrides, declared_gates, refuse_closed, wait_for_window
 from orchestrate.cli.gating import (
     check_identity,
     confirm,
+    identity_gate,
     looked_at,
     prepare,
     refuse_stale,
@@ -43,6 +46,7 @@ def apply_environment(
     `command` is what was typed in place of `apply`, for the journal; `arguments` are those that the
     target was looked at with.
     """
+    check_overrides(bench)
     if seen.session is None:
         raise AssertionError
     with seen.session as session:
@@ -61,6 +65,7 @@ def apply_environment(
         if not prepared.plan.steps:
             return nothing_to_do(bench, prepared.plan)
         show_plan(bench, prepared.plan)
+        refuse_closed(prepared.plan)
         confirm(bench, prepared.plan, yes=yes)
         return carry_out(
             bench,
@@ -69,21 +74,24 @@ def apply_environment(
             prepared.chain,
             run=None,
             lock_retries=retries_of(environment),
-            noted={"command": command} if command else None,
+            command=command,
         )
 
 
-def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool) -> int:
+def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool, wait: bool) -> int:
     """Carry out exactly a saved plan; return the exit status."""
     if to is not None:
         raise OrchestrateError(
             "usage", "A saved plan has its destination in it; `--to` goes with an environment"
         )
+    check_overrides(bench)
     plan = read_plan(path)
     environment = bench.environment(plan.environment)
     with blocked_event(bench, environment.name):
         bench.refuse_unenforced(environment)
         _refuse_used(bench, plan, path)
+        if wait:
+            wait_for_window(bench, environment)
         access = bench.access(environment).given(plan.arguments)
         seen = observe_one(access, bench.graphs)
         if seen.session is None:
@@ -91,12 +99,16 @@ def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool) -> in
         with seen.session as session:
             observation, chain = looked_at(bench, seen)
             refuse_unfinished(bench, observation)
-            check_identity(bench, observation)
+            verdict = check_identity(bench, observation)
             refuse_stale(bench, plan, observation, chain)
             if not plan.steps:
                 return nothing_to_do(bench, plan)
+            # As they stand now, not as they stood when it was made.
+            gates = (identity_gate(verdict), *declared_gates(bench, environment))
+            plan = replace(plan, gates=gates)
             session.load_revisions()
             show_plan(bench, plan)
+            refuse_closed(plan)
             confirm(bench, plan, yes=yes)
             return carry_out(
                 bench, plan, session, chain, run=None, lock_retries=retries_of(environment)

@@ -10,15 +10,16 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Mapping
 from typing import Any, Final
 
 import click
 
 from orchestrate import __version__
+from orchestrate.cli.gates import step_gate
 from orchestrate.cli.gating import refuse_stale, refuse_unfinished
 from orchestrate.cli.progress import progress_for
 from orchestrate.cli.workbench import Workbench
+from orchestrate.domain.durations import duration
 from orchestrate.domain.events import EventKind, NewEvent
 from orchestrate.domain.observation import Observation
 from orchestrate.domain.outcome import Outcome
@@ -30,7 +31,7 @@ from orchestrate.planning.staleness import words
 from orchestrate.planning.troubles import page_path
 from orchestrate.reports.doubts import outcome_hint, outcome_page, outcome_text
 from orchestrate.reports.plans import plan_file_text
-from orchestrate.reports.tables import counted, duration
+from orchestrate.reports.tables import counted
 from orchestrate.run.execute import Execution
 from orchestrate.run.interruption import Interruption, heeding_signals
 from orchestrate.run.lease_keeper import kept_lease, new_lease, this_host, this_person
@@ -61,12 +62,11 @@ def carry_out(
     run: RunState | None,
     lock_retries: int,
     choice: Choice | None = None,
-    noted: Mapping[str, object] | None = None,
+    command: str | None = None,
 ) -> int:
     """Carry a plan out, or go on with a run of it, under the lease; return the exit status.
 
-    `noted` is journalled with its start: `command`, what was typed in place of a command of ours,
-    and `overrides`, reasons by gate.
+    `command` is what was typed in place of a command of ours, for the journal.
 
     Raises `lease-held`, `stale-plan`, `identity-changed`, `state-unavailable`.
     """
@@ -108,6 +108,7 @@ def carry_out(
                 open_session=lambda: _reopened(bench, session, sessions),
                 clock=bench.clock,
                 interruption=interruption,
+                gate=step_gate(bench, bench.environment(plan.environment)),
             ),
             leftover=Leftover(plan=plan, chain=chain, recorder=recorder, choice=choice),
             lock_retries=lock_retries,
@@ -116,7 +117,7 @@ def carry_out(
         try:
             with heeding_signals(interruption):
                 _journal_start(
-                    bench, plan, name, observation, resumed=run is not None, noted=noted or {}
+                    bench, plan, name, observation, resumed=run is not None, command=command
                 )
                 outcome = _carried_out(execution, session)
         finally:
@@ -193,10 +194,11 @@ def _journal_start(
     observation: Observation,
     *,
     resumed: bool,
-    noted: Mapping[str, object],
+    command: str | None,
 ) -> None:
     bench.state.save_plan(plan.id, plan.digest, plan_file_text(plan))
     kind: EventKind = "run.resumed" if resumed else "run.started"
+    reasons = {gate.kind: gate.detail for gate in plan.gates if gate.state == "overridden"}
     data: dict[str, object] = {
         "by": this_person(),
         "host": this_host(),
@@ -209,7 +211,8 @@ def _journal_start(
         "target_keys": [observation.target_key],
         "heads": list(observation.heads),
         "tool_version": __version__,
-        **noted,
+        **({"command": command} if command else {}),
+        **({"overrides": reasons} if reasons else {}),
     }
     now = bench.clock.now()
     bench.state.append([NewEvent(kind=kind, at=now, run=run, step=None, data=data)])

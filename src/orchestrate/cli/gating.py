@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from orchestrate import __version__
+from orchestrate.cli.gates import declared_gates
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import EventKind, NewEvent
 from orchestrate.domain.leases import RecordedIdentity
@@ -75,7 +76,7 @@ def prepare(
         observation,
         chain,
         server_undoes_ddl=seen.access.dialect.transactional_ddl,
-        gates=(identity_gate(verdict),),
+        gates=(identity_gate(verdict), *declared_gates(bench, environment)),
         durations=durations(bench.state),
         plan_id=bench.identifier("plan", now),
         now=now,

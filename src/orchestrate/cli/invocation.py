@@ -40,6 +40,8 @@ class Invocation:
         self.no_input = False
         self.debug = False
         self.verbosity = 0
+        self.overridden: tuple[str, ...] = ()
+        self.reason: str | None = None
         self.redactor = Redactor()
         self.spare = SpareAgent(self.redactor, spare)
         self._log: Path | None = None
@@ -188,9 +190,13 @@ def environment_argument(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--override GATE --reason TEXT`; the function gets `overridden` and `reason`."""
+    """Add `--override GATE --reason TEXT`, which are noted in the invocation."""
     command = click.option(
-        "--reason", metavar="TEXT", help="Why a gate is overridden; kept in the journal."
+        "--reason",
+        metavar="TEXT",
+        help="Why a gate is overridden; kept in the journal.",
+        callback=_note("reason"),
+        expose_value=False,
     )(command)
     return click.option(
         "--override",
@@ -198,6 +204,8 @@ def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
         multiple=True,
         metavar="GATE",
         help="Go on although this gate is closed; needs --reason.",
+        callback=_note("overridden"),
+        expose_value=False,
     )(command)
 
 

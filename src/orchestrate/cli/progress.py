@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from orchestrate.cli.invocation import Invocation
+from orchestrate.domain.durations import duration
 from orchestrate.domain.plan import Plan
-from orchestrate.reports.tables import duration
 
 _TICK_SECONDS: Final = 0.1
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from orchestrate.cli.invocation import Invocation, global_options
+from orchestrate.cli.invocation import Invocation, global_options, override_options
 
 
 @click.command()
@@ -22,6 +22,7 @@ from orchestrate.cli.invocation import Invocation, global_options
     flag_value="mark-applied",
     help="In doubt: the rest of the step was done by hand; count it as done.",
 )
+@override_options
 @global_options
 @click.pass_obj
 def resume(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import cast
 
 from orchestrate.cli.blocking import blocked_event
 from orchestrate.cli.carrying import carry_out
-from orchestrate.cli.gating import check_identity, looked_at, retries_of
+from orchestrate.cli.gates import check_overrides, declared_gates, refuse_closed
+from orchestrate.cli.gating import check_identity, identity_gate, looked_at, retries_of
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import NewEvent
 from orchestrate.domain.observation import Observation
@@ -27,6 +29,7 @@ def resume_run(
     bench: Workbench, *, run: str | None, environment: str | None, choice: str | None
 ) -> int:
     """Go on with a run; return the exit status."""
+    check_overrides(bench)
     chosen = _choose(bench, run=run, environment=environment)
     if chosen is None:
         if bench.invocation.format == "json":
@@ -51,7 +54,10 @@ def resume_run(
         if seen.session is None:
             raise AssertionError
         with seen.session as session:
-            check_identity(bench, observation)
+            verdict = check_identity(bench, observation)
+            gates = (identity_gate(verdict), *declared_gates(bench, declared))
+            plan = replace(plan, gates=gates)
+            refuse_closed(plan)
             _refuse_other_database(plan, observation, chosen)
             full = run_with_steps(bench.state, chosen.id) or chosen
             bench.invocation.say(

@@ -30,8 +30,6 @@ def stamp(
     revisions: tuple[str, ...],
     purge: bool,
     yes: bool,
-    overridden: tuple[str, ...],
-    reason: str | None,
 ) -> int:
     """Record that ENV is at REV without running anything, once its schema is shown to be that.
 
@@ -56,7 +54,7 @@ def stamp(
         )
     bench = Workbench(invocation)
     declared = bench.environment(name)
-    claim = Claim(revisions=tuple(given), purge=purge, overridden=overridden, reason=reason)
+    claim = Claim(revisions=tuple(given), purge=purge)
     with blocked_event(bench, declared.name):
         bench.refuse_unenforced(declared)
         seen = observe_one(bench.access(declared), bench.graphs)

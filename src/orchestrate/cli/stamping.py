@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from orchestrate import __version__
 from orchestrate.cli.applying import nothing_to_do
 from orchestrate.cli.carrying import carry_out
+from orchestrate.cli.gates import check_overrides, declared_gates, overrides, refuse_closed
 from orchestrate.cli.gating import (
     check_identity,
     confirm,
@@ -43,16 +44,9 @@ class Claim:
 
     revisions: tuple[str, ...]
     purge: bool = False
-    overridden: tuple[str, ...] = ()
-    reason: str | None = None
     command: str | None = None
     """What was typed in place of `stamp`, for the journal."""
     arguments: Arguments = NO_ARGUMENTS
-
-    @property
-    def overrides_proof(self) -> bool:
-        """Return whether the schema need not be shown to be that of the revision."""
-        return _GATE in self.overridden
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +67,7 @@ def stamp_environment(
 
     Raises `schema-differs`, `not-proven`, and what the gates of every run raise.
     """
-    _check_overrides(claim)
+    check_overrides(bench, _GATE)
     if seen.session is None:
         raise AssertionError
     with seen.session as session:
@@ -84,11 +78,11 @@ def stamp_environment(
             _refuse_unknown(bench, environment, observation, chain)
         here = () if claim.purge else observation.heads
         to_heads = chain.stamped(here, claim.revisions) if claim.revisions else observation.heads
-        gates = [identity_gate(verdict)]
+        gates = [identity_gate(verdict), *declared_gates(bench, environment)]
         steps = stamp_steps(chain, observation, to_heads)
         if steps and claim.revisions:
             proof = _prove(bench, environment, session, chain, to_heads=to_heads)
-            gates.append(_gate(bench, environment, claim, to_heads, proof, yes=yes))
+            gates.append(_gate(bench, environment, to_heads, proof, yes=yes))
         wish = Wish(
             environment=environment.name,
             direction="stamp",
@@ -101,6 +95,7 @@ def stamp_environment(
         if not steps:
             return nothing_to_do(bench, plan)
         show_plan(bench, plan)
+        refuse_closed(plan)
         confirm(bench, plan, yes=yes)
         return carry_out(
             bench,
@@ -109,7 +104,7 @@ def stamp_environment(
             chain,
             run=None,
             lock_retries=retries_of(environment),
-            noted=_noted(claim, gates),
+            command=claim.command,
         )
 
 
@@ -126,29 +121,6 @@ def _refuse_unknown(
             where=error.where,
             trouble=error.trouble,
         ) from error
-
-
-def _noted(claim: Claim, gates: list[Gate]) -> dict[str, object]:
-    overrides = {one.kind: one.detail for one in gates if one.state == "overridden"}
-    return {
-        **({"command": claim.command} if claim.command else {}),
-        **({"overrides": overrides} if overrides else {}),
-    }
-
-
-def _check_overrides(claim: Claim) -> None:
-    for name in claim.overridden:
-        if name != _GATE:
-            raise OrchestrateError(
-                "usage",
-                f"`--override {name}`: a stamp has the gate `{_GATE}` alone that can be overridden",
-            )
-    if claim.overridden and not (claim.reason or "").strip():
-        raise OrchestrateError(
-            "usage",
-            f"`--override {_GATE}` needs a reason, which the journal keeps",
-            hint='Add `--reason "…"`',
-        )
 
 
 def _plan(
@@ -237,23 +209,23 @@ def _prove_by_models(
 def _gate(
     bench: Workbench,
     environment: Environment,
-    claim: Claim,
     to_heads: tuple[str, ...],
     proof: Proof,
     *,
     yes: bool,
 ) -> Gate:
     """Return the gate that the proof opens or a person overrides; raises while it is closed."""
+    reason = overrides(bench).get(_GATE)
     if proof.way is not None and not proof.differences:
         return Gate(kind=_GATE, state="open", detail=proof.way)
     if proof.differences:
         count = counted(len(proof.differences), "difference")
         told = f"{count} between {environment.name} and {words(to_heads)}"
-        if claim.overrides_proof:
-            return Gate(kind=_GATE, state="overridden", detail=f"{told}; {claim.reason}")
+        if reason:
+            return Gate(kind=_GATE, state="overridden", detail=f"{told}; {reason}")
         raise _differs(environment, to_heads, proof)
-    if claim.overrides_proof:
-        detail = f"not shown: {proof.obstacle}; {claim.reason}"
+    if reason:
+        detail = f"not shown: {proof.obstacle}; {reason}"
         return Gate(kind=_GATE, state="overridden", detail=detail)
     message = f"Whether the schema is that of {words(to_heads)} cannot be shown: {proof.obstacle}"
     if yes or not bench.invocation.may_ask:

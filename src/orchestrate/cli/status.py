@@ -53,6 +53,7 @@ def status_rows(bench: Workbench, chosen: list[Environment]) -> list[StatusRow]:
 
 
 def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) -> list[StatusRow]:
+    from orchestrate.cli.gates import declared_gates  # noqa: PLC0415
     from orchestrate.cli.looking import without_sight  # noqa: PLC0415
     from orchestrate.reports.standings import StatusRow  # noqa: PLC0415
     from orchestrate.run.journal import all_runs  # noqa: PLC0415
@@ -83,6 +84,7 @@ def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) ->
                 heads=chain.heads if chain else (),
                 last_run=mine[-1] if mine else None,
                 at_work=bool(mine) and mine[-1].id in {lease.run for lease in leases},
+                gates=declared_gates(bench, environment),
                 remarks=(
                     *mistake,
                     *_standing_remarks(bench, environment, one, standing),

@@ -9,20 +9,12 @@ from typing import Any
 
 import click
 
+from orchestrate.domain.durations import duration
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.plan import Plan, Step
 from orchestrate.planning.staleness import words
 from orchestrate.planning.troubles import page_of, page_path
-from orchestrate.reports.tables import (
-    coloured,
-    counted,
-    duration,
-    fields,
-    file_shown,
-    short,
-    stamp,
-    table,
-)
+from orchestrate.reports.tables import coloured, counted, fields, file_shown, short, stamp, table
 
 
 def plan_text(plan: Plan) -> str:

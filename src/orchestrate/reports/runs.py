@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
+from orchestrate.domain.durations import duration
 from orchestrate.domain.plan import Plan
 from orchestrate.planning.run_state import RunState, StepState
 from orchestrate.planning.staleness import words
-from orchestrate.reports.tables import ago, coloured, duration, fields, short, stamp, table
+from orchestrate.reports.tables import ago, coloured, fields, short, stamp, table
 
 
 def history_text(runs: Sequence[RunState], *, now: datetime) -> str:

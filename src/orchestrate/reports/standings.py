@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from orchestrate.domain.observation import Sight, Unreachable
+from orchestrate.domain.plan import Gate
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import words
 from orchestrate.planning.standing import Standing
@@ -30,6 +31,8 @@ class StatusRow:
     last_run: RunState | None
     at_work: bool
     """Whether the last run's process is known to be alive: it holds a lease and keeps it."""
+    gates: tuple[Gate, ...]
+    """Those that the environment declares, as they stand now."""
     remarks: tuple[str, ...]
     """Closed gates, unfinished runs, leases, causes: sentences for people."""
 
@@ -47,7 +50,12 @@ def status_text(rows: Sequence[StatusRow], *, now: datetime) -> str:
         for row in rows
     ]
     lines = [table(("ENVIRONMENT", "STATE", "REVISION", "PENDING", "LAST RUN"), cells)]
-    remarks = [(row.environment, remark) for row in rows for remark in row.remarks]
+    remarks = [
+        (row.environment, f"{gate.kind} is {coloured(gate.state)}: {gate.detail}")
+        for row in rows
+        for gate in row.gates
+    ]
+    remarks += [(row.environment, remark) for row in rows for remark in row.remarks]
     if remarks:
         lines.append("")
         lines += [
@@ -101,6 +109,9 @@ def _target_json(row: StatusRow) -> dict[str, Any]:
         "last_run": None
         if run is None
         else {"id": run.id, "status": run.status, "at_work": row.at_work},
+        "gates": [
+            {"kind": gate.kind, "state": gate.state, "detail": gate.detail} for gate in row.gates
+        ],
         "remarks": [" ".join(click.unstyle(one).split()) for one in row.remarks],
     }
     if isinstance(sight, Unreachable):

@@ -12,6 +12,8 @@ from typing import Final
 
 import click
 
+from orchestrate.domain.durations import duration
+
 _STATE_COLOURS: Final = {
     "current": "green",
     "succeeded": "green",
@@ -26,9 +28,6 @@ _STATE_COLOURS: Final = {
     "started": "yellow",
 }
 _NEUTRAL: Final = {"info", "aborted", "marked", "none", "never", "ahead"}
-_MINUTE: Final = 60
-_HOUR: Final = 3600
-_DAY: Final = 86400
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, indent: int = 0) -> str:
@@ -67,26 +66,6 @@ def coloured(word: str) -> str:
     if word in _NEUTRAL:
         return word
     return click.style(word, fg=_STATE_COLOURS.get(word, "red"))
-
-
-def duration(seconds: float | None) -> str:
-    """Return a length of time in its two largest units: `0.4 s`, `12 s`, `3 min 5 s`, `2 h`."""
-    if seconds is None:
-        return "-"
-    if seconds < 10:  # noqa: PLR2004  (tenths are of interest only for short times)
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < _MINUTE:
-        return f"{whole} s"
-    for size, name, smaller, smaller_name in (
-        (_DAY, "d", _HOUR, "h"),
-        (_HOUR, "h", _MINUTE, "min"),
-        (_MINUTE, "min", 1, "s"),
-    ):
-        if whole >= size:
-            rest = whole % size // smaller
-            return f"{whole // size} {name}" + (f" {rest} {smaller_name}" if rest else "")
-    raise AssertionError
 
 
 def ago(moment: datetime, now: datetime) -> str:

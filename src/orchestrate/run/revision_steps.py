@@ -121,7 +121,9 @@ class RevisionSteps:
         if following is None or following.id in self.work.ahead or not following.transactional:
             return None
         # Another kind is another request to the agent, or none.
-        return following if following.kind == step.kind else None
+        if following.kind != step.kind or self.work.gate(following) is not None:
+            return None
+        return following
 
     def _committed(self, session: Session, step: Step, message: Message) -> None:
         found = tuple(sorted(message.fields["heads"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -64,6 +64,8 @@ class Work:
     open_session: SessionOpener
     clock: Clock
     interruption: Interruption
+    gate: Callable[[Step], Outcome | None]
+    """Why a step may not begin at this moment: a window that closes."""
     attempts: int = 0
     """How often the step that is at work has been begun."""
     ahead: set[str] = field(default_factory=set)
@@ -93,7 +95,7 @@ class Work:
                 step=step.id,
                 message=f"step {step.id} expects {words(step.from_heads)} and found {words(found)}",
             )
-        return None
+        return self.gate(step)
 
     def record(
         self,

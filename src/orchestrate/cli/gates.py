@@ -1,0 +1,136 @@
+"""The gates that the spec declares, on every path to a database: shown, refused, overridden."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from orchestrate.cli.workbench import Workbench
+from orchestrate.domain.durations import duration
+from orchestrate.domain.outcome import Outcome
+from orchestrate.domain.plan import Gate, Plan, Step
+from orchestrate.domain.spec import Environment
+from orchestrate.errors import OrchestrateError
+from orchestrate.planning.gates import (
+    OVERRIDABLE,
+    overridden,
+    refusal_code,
+    window_detail,
+    window_gate,
+)
+from orchestrate.planning.windows import WindowState, fits, window_state
+
+_LONGEST_SLEEP: Final = 60.0
+
+StepGate = Callable[[Step], Outcome | None]
+"""Why a step may not begin just now, or None."""
+
+
+def overrides(bench: Workbench) -> Mapping[str, str]:
+    """Return the reason for each gate that the command line overrides."""
+    return dict.fromkeys(bench.invocation.overridden, (bench.invocation.reason or "").strip())
+
+
+def check_overrides(bench: Workbench, *own: str) -> None:
+    """Raise `usage` for an override that does not exist, or has no reason.
+
+    `own` are gates of the command's own that can be overridden, beside those of every path.
+    """
+    known = sorted(OVERRIDABLE.union(own))
+    for name, reason in overrides(bench).items():
+        if name not in known:
+            raise OrchestrateError(
+                "usage",
+                f"`--override {name}`: there is no such gate that can be overridden here",
+                hint=f"Those that can are {', '.join(known)}",
+            )
+        if not reason:
+            raise OrchestrateError(
+                "usage",
+                f"`--override {name}` needs a reason, which the journal keeps",
+                hint='Add `--reason "…"`',
+            )
+
+
+def declared_gates(bench: Workbench, environment: Environment) -> tuple[Gate, ...]:
+    """Return the gates that an environment declares, as they stand now."""
+    found = []
+    if environment.window is not None:
+        found.append(window_gate(environment.window, bench.clock.now()))
+    reasons = overrides(bench)
+    return tuple(overridden(gate, reasons) for gate in found)
+
+
+def refuse_closed(plan: Plan) -> None:
+    """Raise the error of the first gate that is closed; nothing was done."""
+    for gate in plan.gates:
+        if gate.state == "closed":
+            raise OrchestrateError(
+                refusal_code(gate),
+                f"The gate `{gate.kind}` of {plan.environment} is closed: {gate.detail}",
+                where=plan.environment,
+                hint=_way_through(gate, plan),
+            )
+
+
+def _way_through(gate: Gate, plan: Plan) -> str | None:
+    by_force = f'`--override {gate.kind} --reason "…"` goes through it, and the journal keeps that'
+    if gate.kind == "window":
+        return f"`orchestrate apply {plan.environment} --wait` waits for it; {by_force}"
+    return by_force if gate.kind in OVERRIDABLE else None
+
+
+def step_gate(bench: Workbench, environment: Environment) -> StepGate:
+    """Return what is asked before each step: whether the window holds it, by what it takes."""
+    window = environment.window
+    if window is None or "window" in overrides(bench):
+        return lambda _step: None
+    known: list[WindowState] = []
+
+    def refusal(step: Step) -> Outcome | None:
+        now = bench.clock.now()
+        if not known or known[0].changes_at is None or now >= known[0].changes_at:
+            known[:] = [window_state(window, now)]
+        state = known[0]
+        if fits(state, now, step.estimate_seconds):
+            return None
+        detail = window_detail(window, state, now)
+        takes = ""
+        if state.is_open:
+            takes = f", and it took {duration(step.estimate_seconds)} elsewhere"
+        return Outcome(
+            status="stopped",
+            code="window-closed",
+            step=step.id,
+            message=f"step {step.id} is not begun: the window is {_opened(state)}{detail}{takes}",
+        )
+
+    return refusal
+
+
+def _opened(state: WindowState) -> str:
+    return "" if state.is_open else "closed; it "
+
+
+def wait_for_window(bench: Workbench, environment: Environment) -> None:
+    """Return when the window is open, at once where there is none. Raises `window-closed`."""
+    if environment.window is None:
+        return
+    told = False
+    while not (state := window_state(environment.window, bench.clock.now())).is_open:
+        now = bench.clock.now()
+        detail = window_detail(environment.window, state, now)
+        if state.changes_at is None:
+            raise OrchestrateError(
+                "window-closed",
+                f"The window of {environment.name} {detail}",
+                where=environment.name,
+                hint="Look at `window` in the spec",
+            )
+        if not told:
+            bench.invocation.say(f"{environment.name}: waiting for the window, which {detail}")
+            told = True
+        left: timedelta = state.changes_at - now
+        # In pieces: the machine may be asleep meanwhile, or its clock set.
+        bench.clock.sleep(min(_LONGEST_SLEEP, max(0.01, left.total_seconds())))
