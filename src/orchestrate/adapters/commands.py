@@ -70,14 +70,13 @@ class RunningCommand:
 
     def kill(self) -> None:
         """End it and all that it started in its group."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        end_group(self._process)
 
     def _listen(self) -> None:
         pipe = self._process.stdout
         if pipe is None:
             raise AssertionError("a command is started with a pipe")
-        for line in _lines(pipe):
+        for line in lines_of(pipe):
             text = self._redactor.redact(line.decode("utf-8", "replace").rstrip("\r\n"))
             self._output.append(text)
             if self._on_output is not None:
@@ -160,7 +159,14 @@ def _popen(
         ) from error
 
 
-def _lines(pipe: IO[bytes]) -> Iterator[bytes]:
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that leads a session of its own, with all that it started there."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def lines_of(pipe: IO[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a pipe until it ends or is closed; longer ones come in pieces."""
     with contextlib.suppress(OSError, ValueError):
         while line := pipe.readline(_LINE_LIMIT):
             yield line

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from orchestrate.dialects.canonical import make_snapshot, text
+from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.scratch import Scratch
 from orchestrate.dialects.signs import NETWORK, Signs, first_fitting, sign
@@ -46,6 +47,7 @@ class Generic:
     programs: tuple[Program, ...] = ()
     rights: Rights | None = None
     scratch: Scratch | None = None
+    copies: Copies | None = None
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.scratch import Scratch
 from orchestrate.domain.diagnosis import Check, Rows, Storage
 from orchestrate.domain.equipment import Driver, Program
@@ -107,6 +108,8 @@ class Dialect(Protocol):
     """None where we do not know how to ask."""
     scratch: Scratch | None
     """How an empty database beside a target is made; None where that is not known."""
+    copies: Copies | None
+    """How a database is copied and put back; None where that is not known."""
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs; timeouts in seconds, None for the server's own."""

@@ -16,7 +16,9 @@ from typing import Final
 
 from orchestrate.dialects import mysql_schema
 from orchestrate.dialects.canonical import text
+from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
+from orchestrate.dialects.mysql_copies import MySQLCopies
 from orchestrate.dialects.mysql_rights import MySQLRights
 from orchestrate.dialects.mysql_scratch import SCRATCH
 from orchestrate.dialects.mysql_signs import SIGNS
@@ -140,6 +142,7 @@ class MySQL:
     )
     rights: Rights | None = MySQLRights()
     scratch: Scratch | None = SCRATCH
+    copies: Copies | None = MySQLCopies()
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs."""

@@ -44,7 +44,7 @@ class MySQLRights:
             None if value is None else text(value) for value in rows["account"][0]
         )
         grants = [text(row[0]) for row in rows["grants"]]
-        rights, partial = _rights(grants, schema or version_table.schema or "")
+        rights, partial = rights_in(grants, schema or version_table.schema or "")
         found = []
         if read_only not in {"0", "OFF", "False", None} and not rights & _PAST_READ_ONLY:
             found.append(
@@ -57,7 +57,7 @@ class MySQLRights:
             )
         lacking = [name for name in _NEEDED if name not in rights]
         if lacking:
-            unsure = partial or any(_ROLE.match(line) for line in grants)
+            unsure = partial or names_role(grants)
             found.append(
                 Check(
                     check="rights",
@@ -77,8 +77,16 @@ class MySQLRights:
 _PAST_READ_ONLY: Final = frozenset({"SUPER", "READ_ONLY ADMIN", "CONNECTION_ADMIN"})
 
 
-def _rights(grants: Iterable[str], schema: str) -> tuple[set[str], bool]:
-    """Return the rights in the whole schema, and whether there are some on parts of it."""
+def names_role(grants: Iterable[str]) -> bool:
+    """Return whether a role is among the grants, which may bring rights that are not shown."""
+    return any(_ROLE.match(line) for line in grants)
+
+
+def rights_in(grants: Iterable[str], schema: str) -> tuple[set[str], bool]:
+    """Return the rights in the whole schema, and whether there are some on parts of it.
+
+    Whoever has all of them has `ALL` among them.
+    """
     rights: set[str] = set()
     partial = False
     for line in grants:
@@ -89,7 +97,7 @@ def _rights(grants: Iterable[str], schema: str) -> tuple[set[str], bool]:
             partial = True
             continue
         names = {name.strip().upper() for name in found["rights"].split(",")}
-        rights |= set(_NEEDED) if names & {"ALL", "ALL PRIVILEGES"} else names
+        rights |= {*_NEEDED, "ALL"} if names & {"ALL", "ALL PRIVILEGES"} else names
         if names & {"ALL", "ALL PRIVILEGES"} and found["schema"] == "*":
             rights.add("SUPER")
     return rights, partial

@@ -7,7 +7,9 @@ from typing import Final
 
 from orchestrate.dialects import postgresql_schema
 from orchestrate.dialects.canonical import text
+from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
+from orchestrate.dialects.postgresql_copies import PostgreSQLCopies
 from orchestrate.dialects.postgresql_rights import PostgreSQLRights
 from orchestrate.dialects.postgresql_scratch import SCRATCH
 from orchestrate.dialects.postgresql_signs import SIGNS
@@ -92,6 +94,7 @@ class PostgreSQL:
     )
     rights: Rights | None = PostgreSQLRights()
     scratch: Scratch | None = SCRATCH
+    copies: Copies | None = PostgreSQLCopies()
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs.

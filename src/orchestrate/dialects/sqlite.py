@@ -7,9 +7,11 @@ from typing import Final
 
 from orchestrate.dialects import sqlite_schema
 from orchestrate.dialects.canonical import text
+from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.scratch import Scratch, ScratchFile
 from orchestrate.dialects.signs import Signs, driver_signs, first_fitting, sign
+from orchestrate.dialects.sqlite_copies import SQLiteCopies
 from orchestrate.dialects.sqlite_rights import SQLiteRights
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
@@ -76,6 +78,7 @@ class SQLite:
     programs: tuple[Program, ...] = ()
     rights: Rights | None = SQLiteRights()
     scratch: Scratch | None = ScratchFile()
+    copies: Copies | None = SQLiteCopies()
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs; SQLite has no statement timeout."""
