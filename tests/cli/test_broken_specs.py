@@ -11,7 +11,6 @@ from tests.support.workspace import Workspace
 
 PROTECTIONS: dict[str, Any] = {
     "approval": {"required": 1},
-    "backup": {"strategy": "sqlite", "destination": "backups/"},
     "after": {"environment": "plain", "soak": "2h"},
     "policy": {"destructive": "block"},
     "tunnel": {"ssh": "bastion.example.com"},
@@ -113,7 +112,7 @@ def test_declared_protection_is_never_ignored(
         refused = workspace.call("plan", name, "--format", "json")
         assert (refused.status, refused.error()["code"]) == (4, "not-enforced-yet")
         assert refused.error()["findings"][0]["where"].startswith(f"environments/{name}.yaml:")
-    refused = workspace.call("apply", "has-backup", "--yes", "--format", "json")
+    refused = workspace.call("apply", "has-approval", "--yes", "--format", "json")
     assert (refused.status, refused.error()["code"]) == (4, "not-enforced-yet")
     assert refused.events()[-1]["status"] == "blocked"
     assert database.tables() == []

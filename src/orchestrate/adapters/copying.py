@@ -29,6 +29,7 @@ _NOISE_LIMIT: Final = 64 * 1024
 _OUTPUT_LINES: Final = 20
 _TAIL: Final = 4096
 _GRACE_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,8 @@ class Going:
     """Seconds until it is killed."""
     on_bytes: Callable[[int], None] | None = None
     """Called with the bytes so far, about once a piece."""
+    stop: Callable[[], bool] | None = None
+    """Asked now and then whether to end in the middle."""
 
 
 def dump(program: Program, destination: Destination, name: str, going: Going) -> Written:
@@ -190,6 +193,8 @@ class _Child:
         self._seconds = going.timeout
         self._said: deque[str] = deque(maxlen=_OUTPUT_LINES)
         self._late = False
+        self._stopped = False
+        self._ended = threading.Event()
         self._drained = False
         self._ready = False
         self._listeners = [self._listening(process.stderr)]
@@ -197,6 +202,10 @@ class _Child:
         self._clock.daemon = True
         if going.timeout is not None:
             self._clock.start()
+        if going.stop is not None:
+            threading.Thread(
+                target=self._heed, args=[going.stop], daemon=True, name="copy-stop"
+            ).start()
 
     def take_opening(self) -> None:
         """Hand over the opening and wait until it was taken; skip what a login shell prints."""
@@ -251,6 +260,7 @@ class _Child:
     def end(self) -> None:
         """Kill it and everything in its group, whatever it does."""
         self._clock.cancel()
+        self._ended.set()
         if self._process.poll() is None:
             end_group(self._process)
             self._process.wait()
@@ -278,6 +288,13 @@ class _Child:
     def _text(self, line: bytes) -> str:
         return self._redactor.redact(line.decode("utf-8", "replace").strip())
 
+    def _heed(self, stop: Callable[[], bool]) -> None:
+        while not self._ended.wait(_LOOK_SECONDS):
+            if stop():
+                self._stopped = True
+                end_group(self._process)
+                return
+
     def _time_out(self) -> None:
         self._late = True
         end_group(self._process)
@@ -287,7 +304,9 @@ class _Child:
         words = [line for line in self._said if line not in {">>>", ""}]
         where = f" behind `{self._program.command[0]}`" if len(self._program.command) > 1 else ""
         hint = None
-        if self._late:
+        if self._stopped:
+            text = f"`{name}` was ended in the middle, as it was asked for"
+        elif self._late:
             text = f"`{name}` did not end within {self._seconds:g} s"
         elif status == _MISSING:
             text = f"there is no `{name}`{where}"

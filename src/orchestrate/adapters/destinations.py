@@ -21,6 +21,11 @@ PIECE: Final = 1 << 20
 """Bytes that are moved at a time."""
 
 
+def part_name(name: str) -> str:
+    """Return what a copy is called until it is complete."""
+    return f".{name}.part"
+
+
 class Guarded:
     """A file of a destination, whose every error becomes one of ours."""
 
@@ -142,13 +147,14 @@ class FolderDestination:
     @contextmanager
     def placing(self, name: str) -> Iterator[Path]:
         """Give a path beside the final one."""
-        part = self._path / f".{name}.part"
+        part = self._path / part_name(name)
         with self._failing(name):
             self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
             _removed(part)
         try:
             yield part
             with self._failing(name):
+                _made_private(part)
                 _synced(part)
                 if (self._path / name).exists():
                     raise FileExistsError(f"there is something called {name} already")
@@ -241,6 +247,12 @@ def _removed(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _made_private(path: Path) -> None:
+    """Leave a copy to its owner alone, whatever the program that wrote it thought of that."""
+    for one in (path, *(path.rglob("*") if path.is_dir() else ())):
+        one.chmod(0o700 if one.is_dir() else 0o600)
 
 
 def _synced(path: Path) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
-from orchestrate.adapters.destinations import PIECE, Guarded
+from orchestrate.adapters.destinations import PIECE, Guarded, part_name
 from orchestrate.errors import OrchestrateError
 
 _EXTRAS: Final = {"sftp": "sftp", "ssh": "sftp", "s3": "s3", "s3a": "s3"}
@@ -162,7 +162,7 @@ class RemoteDestination:
 
     @contextmanager
     def _named_at_the_end(self, name: str) -> Iterator[str]:
-        part = self._place(f".{name}.part")
+        part = self._place(part_name(name))
         with self._failing(name):
             self._system.makedirs(self._folder, exist_ok=True)
             self._remove(part)

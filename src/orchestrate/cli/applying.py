@@ -104,7 +104,7 @@ def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool, wait:
             if not plan.steps:
                 return nothing_to_do(bench, plan)
             # As they stand now, not as they stood when it was made.
-            gates = (identity_gate(verdict), *declared_gates(bench, environment))
+            gates = (identity_gate(verdict), *declared_gates(bench, environment, seen))
             plan = replace(plan, gates=gates)
             session.load_revisions()
             show_plan(bench, plan)

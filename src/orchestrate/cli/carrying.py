@@ -73,6 +73,7 @@ def carry_out(
     observation = session.observation
     if observation is None:
         raise AssertionError
+    environment = bench.environment(plan.environment)
     name = run.id if run else bench.identifier("run", bench.clock.now())
     wanted = new_lease(
         environment=plan.environment,
@@ -108,7 +109,8 @@ def carry_out(
                 open_session=lambda: _reopened(bench, session, sessions),
                 clock=bench.clock,
                 interruption=interruption,
-                gate=step_gate(bench, bench.environment(plan.environment)),
+                scratch=bench.scratch_place(environment, session.access),
+                gate=step_gate(bench, environment),
             ),
             leftover=Leftover(plan=plan, chain=chain, recorder=recorder, choice=choice),
             lock_retries=lock_retries,

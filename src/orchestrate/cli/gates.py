@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from orchestrate.cli.workbench import Workbench
+from orchestrate.domain.backups import BackupOrder
 from orchestrate.domain.durations import duration
+from orchestrate.domain.observation import Observation
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Gate, Plan, Step
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
+from orchestrate.planning.backups import order_of
 from orchestrate.planning.gates import (
     OVERRIDABLE,
     overridden,
@@ -19,7 +22,11 @@ from orchestrate.planning.gates import (
     window_detail,
     window_gate,
 )
+from orchestrate.planning.staleness import is_empty
 from orchestrate.planning.windows import WindowState, fits, window_state
+
+if TYPE_CHECKING:
+    from orchestrate.run.observe import Seen
 
 _LONGEST_SLEEP: Final = 60.0
 
@@ -53,13 +60,42 @@ def check_overrides(bench: Workbench, *own: str) -> None:
             )
 
 
-def declared_gates(bench: Workbench, environment: Environment) -> tuple[Gate, ...]:
-    """Return the gates that an environment declares, as they stand now."""
+def ordered_backup(bench: Workbench, environment: Environment) -> BackupOrder | None:
+    """Return the backup that comes before any change, unless there is none or it is overridden."""
+    return None if "backup" in overrides(bench) else order_of(environment.backup)
+
+
+def declared_gates(
+    bench: Workbench, environment: Environment, seen: Seen | None = None
+) -> tuple[Gate, ...]:
+    """Return the gates that an environment declares, as they stand now.
+
+    Without `seen` those alone that need no look at the target. What is asked of the target itself
+    needs its session; `plan` for several environments has none, and asks less.
+    """
     found = []
     if environment.window is not None:
         found.append(window_gate(environment.window, bench.clock.now()))
+    order = order_of(environment.backup)
+    if order is not None and seen is not None and seen.access is not None:
+        found.append(_backup_gate(bench, order, seen))
     reasons = overrides(bench)
     return tuple(overridden(gate, reasons) for gate in found)
+
+
+def _backup_gate(bench: Workbench, order: BackupOrder, seen: Seen) -> Gate:
+    from orchestrate.run.readiness import obstacles  # noqa: PLC0415  (only for those who back up)
+
+    if isinstance(seen.sight, Observation) and is_empty(seen.sight):
+        return Gate(kind="backup", state="open", detail="nothing is there to be copied")
+    if seen.access is None:
+        raise AssertionError
+    if "backup" in overrides(bench):
+        return Gate(kind="backup", state="closed", detail="no copy is made")
+    found = obstacles(seen.access, order, seen.sight, seen.session)
+    if found:
+        return Gate(kind="backup", state="closed", detail="; ".join(found))
+    return Gate(kind="backup", state="open", detail=f"can be made at {order.destination}")
 
 
 def refuse_closed(plan: Plan) -> None:

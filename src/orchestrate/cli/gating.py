@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from orchestrate import __version__
-from orchestrate.cli.gates import declared_gates
+from orchestrate.cli.gates import declared_gates, ordered_backup
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import EventKind, NewEvent
 from orchestrate.domain.leases import RecordedIdentity
@@ -72,11 +72,12 @@ def prepare(
             spec_digest=bench.spec.spec_digest(environment),
             baseline=project.baseline,
             arguments=arguments,
+            backup=ordered_backup(bench, environment),
         ),
         observation,
         chain,
         server_undoes_ddl=seen.access.dialect.transactional_ddl,
-        gates=(identity_gate(verdict), *declared_gates(bench, environment)),
+        gates=(identity_gate(verdict), *declared_gates(bench, environment, seen)),
         durations=durations(bench.state),
         plan_id=bench.identifier("plan", now),
         now=now,

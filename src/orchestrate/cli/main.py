@@ -35,6 +35,8 @@ COMMANDS: Final = {
     "abort": ("orchestrate.cli.resume", "abort", "End an unfinished run, its state explained"),
     "history": ("orchestrate.cli.history", "history", "List runs, or verify the journal"),
     "show": ("orchestrate.cli.history", "show", "Show one run with all its steps"),
+    "backup": ("orchestrate.cli.backup", "backup", "Copy a database now, and prove the copy"),
+    "backups": ("orchestrate.cli.backup", "backups", "List copies; verify or prune them"),
     "stamp": ("orchestrate.cli.stamp", "stamp", "Adopt a database at a revision, proven first"),
     "alembic": ("orchestrate.cli.alembic", "alembic", "Run any Alembic command against ENV"),
     "trust": ("orchestrate.cli.trust", "trust", "Accept a database as an environment's own"),

@@ -55,7 +55,7 @@ def resume_run(
             raise AssertionError
         with seen.session as session:
             verdict = check_identity(bench, observation)
-            gates = (identity_gate(verdict), *declared_gates(bench, declared))
+            gates = (identity_gate(verdict), *declared_gates(bench, declared, seen))
             plan = replace(plan, gates=gates)
             refuse_closed(plan)
             _refuse_other_database(plan, observation, chosen)

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from orchestrate import __version__
 from orchestrate.cli.applying import nothing_to_do
 from orchestrate.cli.carrying import carry_out
-from orchestrate.cli.gates import check_overrides, declared_gates, overrides, refuse_closed
+from orchestrate.cli.gates import (
+    check_overrides,
+    declared_gates,
+    ordered_backup,
+    overrides,
+    refuse_closed,
+)
 from orchestrate.cli.gating import (
     check_identity,
     confirm,
@@ -78,7 +84,7 @@ def stamp_environment(
             _refuse_unknown(bench, environment, observation, chain)
         here = () if claim.purge else observation.heads
         to_heads = chain.stamped(here, claim.revisions) if claim.revisions else observation.heads
-        gates = [identity_gate(verdict), *declared_gates(bench, environment)]
+        gates = [identity_gate(verdict), *declared_gates(bench, environment, seen)]
         steps = stamp_steps(chain, observation, to_heads)
         if steps and claim.revisions:
             proof = _prove(bench, environment, session, chain, to_heads=to_heads)
@@ -90,6 +96,7 @@ def stamp_environment(
             transactions="session",
             spec_digest=bench.spec.spec_digest(environment),
             arguments=claim.arguments,
+            backup=ordered_backup(bench, environment),
         )
         plan = _plan(bench, wish, observation, steps, gates)
         if not steps:

@@ -46,6 +46,10 @@ class Backup:
     created_at: datetime
     strategy: Strategy
     format: DumpFormat
+    destination: str
+    """As the spec said it; empty where a command keeps the copy."""
+    file: str
+    """The name of the file or folder there."""
     location: str
     """The whole path or URL; of strategy `command` the name that the command gave it."""
     bytes: int | None

@@ -13,9 +13,9 @@ from orchestrate.domain.events import Event, EventKind
 from orchestrate.domain.observation import Observation
 from orchestrate.domain.plan import Step
 from orchestrate.domain.spec_protections import Backup as Declared
-from orchestrate.planning.staleness import words
 
 CATALOGUE_KINDS: Final[tuple[EventKind, ...]] = (
+    "backup.begun",
     "backup.made",
     "backup.verified",
     "backup.broken",
@@ -57,8 +57,8 @@ def backup_step(order: BackupOrder, observation: Observation) -> Step:
         id=BACKUP_STEP,
         kind="backup",
         target=observation.target,
-        title=f"back up {_described(order)}",
-        revision=words(observation.heads),
+        title=_described(order),
+        revision="",
         from_heads=observation.heads,
         to_heads=observation.heads,
         # It leaves nothing behind that anybody takes for a copy.
@@ -71,24 +71,40 @@ def backup_step(order: BackupOrder, observation: Observation) -> Step:
 
 def _described(order: BackupOrder) -> str:
     if order.strategy == "command":
-        return f"by {order.command[0]}"
-    form = f" ({order.format})" if order.strategy == "pg_dump" else ""
-    proof = {None: "", "list": ", read to its end", "restore": ", proven by a restore"}
-    return f"with {order.strategy}{form} to {order.destination}{proof[order.verify]}"
+        return f"copy by {order.command[0]}"
+    proof = {None: "", "list": ", read again", "restore": ", restored"}
+    return f"copy by {order.strategy}{proof[order.verify]}"
 
 
-def backup_name(
-    order: BackupOrder, observation: Observation, *, now: datetime, reason: str, token: str
-) -> str:
-    """Return the name of a copy, as the handbooks have it: `before-migrate-20261121-010000-…`.
+def backup_id(observation: Observation, *, now: datetime, reason: str, token: str) -> str:
+    """Return a copy's name, as the handbooks have it: `before-migrate-20261121-010000-prod-r003-…`.
 
     `reason` is `before-migrate`, `before-rollback`, `by-hand`, …; `token` keeps two of one second
     apart.
     """
     heads = re.sub(r"[^0-9A-Za-z]+", "-", "-".join(observation.heads))[:40] or "base"
     place = re.sub(r"[^0-9A-Za-z_.]+", "-", observation.environment)
-    ending = _ENDINGS.get((order.strategy, order.format), "")
-    return f"{reason}-{now:%Y%m%d-%H%M%S}-{place}-{heads}-{token}{ending}"
+    return f"{reason}-{now:%Y%m%d-%H%M%S}-{place}-{heads}-{token}"
+
+
+def file_name(order: BackupOrder, identifier: str) -> str:
+    """Return the name of a copy's file or folder."""
+    return identifier + _ENDINGS.get((order.strategy, order.format), "")
+
+
+def left_behind(events: Iterable[Event], environment: str) -> dict[str, Mapping[str, Any]]:
+    """Return what is known of copies that were begun and never finished, by identifier.
+
+    Their files, if there are any, have a temporary name; they are no copies.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    for event in events:
+        data: Mapping[str, Any] = event.data
+        if event.kind == "backup.begun" and data["environment"] == environment:
+            found[data["id"]] = data
+        elif event.kind in {"backup.made", "backup.removed"}:
+            found.pop(data["id"], None)
+    return found
 
 
 def catalogue(events: Iterable[Event]) -> dict[str, Backup]:

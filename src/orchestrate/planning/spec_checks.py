@@ -16,7 +16,6 @@ from orchestrate.domain.spec import Environment, LoadedSpec
 
 _PROTECTIONS: Final = {
     "approval": "nobody would be asked to approve",
-    "backup": "no copy would be made",
     "after": "it would not be seen whether the revisions ran there first",
     "policy": "no rule would be applied",
     "tunnel": "no tunnel would be opened",
@@ -33,20 +32,13 @@ def not_enforced(spec: LoadedSpec, environment: Environment) -> tuple[Finding, .
     found = [
         _not_enforced(key, consequence, environment.where(key))
         for key, consequence in _PROTECTIONS.items()
-        if environment.declares(key) and not _is_no_backup(environment, key)
+        if environment.declares(key)
     ]
     runner = environment.runner or project.runner
     if not isinstance(runner, str) and "ssh" in type(runner).model_fields:
         owner = environment if environment.runner else project
         found.append(_not_enforced("runner.ssh", "SSH would not be used", owner.where("runner")))
     return tuple(found)
-
-
-def _is_no_backup(environment: Environment, key: str) -> bool:
-    # Saying that no copy is wanted protects nothing.
-    return (
-        key == "backup" and environment.backup is not None and environment.backup.strategy == "none"
-    )
 
 
 def _not_enforced(key: str, consequence: str, where: str) -> Finding:

@@ -19,6 +19,7 @@ from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Step, StepKind
 from orchestrate.domain.snapshot import Snapshot
 from orchestrate.errors import OrchestrateError
+from orchestrate.run.backup_steps import BackupSteps
 from orchestrate.run.hook_steps import HookSteps
 from orchestrate.run.leftover import Leftover
 from orchestrate.run.revision_steps import RevisionSteps
@@ -27,6 +28,10 @@ from orchestrate.run.stepping import Carrier, Done, Trouble, Work
 
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
+_ENDED_ON_PURPOSE: Final = frozenset(
+    {"agent-failed", "command-failed", "backup-failed", "restore-failed"}
+)
+"""How it shows that a second Ctrl-C, or the first in a copy, ended a step."""
 _ENDED: Final = frozenset({"succeeded", "failed"})
 
 
@@ -46,6 +51,7 @@ class Execution:
             "downgrade": revisions,
             "stamp": revisions,
             "hook": hooks,
+            "backup": BackupSteps(self.work),
         }
 
     def carry_out(self, session: Session) -> Outcome:
@@ -110,7 +116,7 @@ class Execution:
     def _give_up(self, trouble: Trouble) -> Outcome | None:
         """Return how the run ends after clean trouble, or None after the pause before a retry."""
         error, step = trouble.error, trouble.step
-        ended = error.code in {"agent-failed", "command-failed"}
+        ended = error.code in _ENDED_ON_PURPOSE
         if ended and self.work.interruption.requested:
             return Outcome(
                 status="stopped",

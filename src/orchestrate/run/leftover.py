@@ -26,7 +26,7 @@ from orchestrate.planning.resume import (
 )
 from orchestrate.planning.run_state import StepState
 from orchestrate.planning.staleness import changed_files, words
-from orchestrate.run.hook_steps import command_lock
+from orchestrate.run.hooks import command_lock
 from orchestrate.run.recorder import Recorder
 from orchestrate.run.session import Session
 from orchestrate.stores.snapshots import snapshot_from_text

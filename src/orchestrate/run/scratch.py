@@ -23,7 +23,7 @@ from orchestrate.domain.spec import Baseline
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain
 from orchestrate.planning.plan_maker import replay_steps
-from orchestrate.run.hook_steps import run_hook
+from orchestrate.run.hooks import run_hook
 from orchestrate.run.interruption import Interruption
 from orchestrate.run.lease_keeper import is_gone, this_host, this_person
 from orchestrate.run.observe import open_session

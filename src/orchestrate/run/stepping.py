@@ -18,6 +18,7 @@ from orchestrate.run.explaining import explained_step, recognised
 from orchestrate.run.interruption import Interruption
 from orchestrate.run.lease_keeper import LeaseKeeper
 from orchestrate.run.recorder import Recorder
+from orchestrate.run.scratch import ScratchPlace
 from orchestrate.run.session import Session, SessionOpener
 from orchestrate.stores.snapshots import snapshot_text
 
@@ -64,6 +65,8 @@ class Work:
     open_session: SessionOpener
     clock: Clock
     interruption: Interruption
+    scratch: ScratchPlace
+    """Where the target's scratch databases are made."""
     gate: Callable[[Step], Outcome | None]
     """Why a step may not begin at this moment: a window that closes."""
     attempts: int = 0

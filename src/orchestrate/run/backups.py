@@ -1,0 +1,302 @@
+"""Making copies of a target, proving them, removing what is not kept.
+
+Shared by the step of a plan and the commands that do it by hand. A copy is in the catalogue once it
+is complete: it is written under another name and renamed, and only then recorded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from orchestrate.adapters.copying import Going, Written, dump
+from orchestrate.adapters.destinations import Destination, open_destination, part_name
+from orchestrate.dialects.canonical import text
+from orchestrate.dialects.copies import Copies, Way
+from orchestrate.domain.backups import Backup, BackupOrder
+from orchestrate.domain.database_url import DatabaseUrl
+from orchestrate.domain.events import EventKind, NewEvent
+from orchestrate.domain.observation import Observation
+from orchestrate.errors import OrchestrateError
+from orchestrate.planning.backups import (
+    CATALOGUE_KINDS,
+    backup_id,
+    catalogue,
+    file_name,
+    left_behind,
+    superfluous,
+)
+from orchestrate.planning.digests import sha256_text
+from orchestrate.planning.staleness import words
+from orchestrate.run.backup_commands import copied_by_command
+from orchestrate.run.lease_keeper import is_gone, this_host, this_person
+from orchestrate.run.scratch import ScratchPlace
+from orchestrate.run.session import Access, Session
+from orchestrate.stores.snapshots import snapshot_text
+from orchestrate.stores.state import StateStore
+
+Stop = Callable[[], bool]
+"""Whether somebody wants the work to end in the middle."""
+
+_NOT_RECORDED = frozenset({"created_at", "run", "verified", "verified_at", "broken", "removed_at"})
+_REMOVED_AGAIN = 20
+"""Removals that are made sure of: a process may have died between the record and the act."""
+
+
+def all_backups(state: StateStore) -> list[Backup]:
+    """Return every copy that was ever made, oldest first."""
+    return list(catalogue(state.events(kinds=CATALOGUE_KINDS)).values())
+
+
+def copies_of(access: Access, order: BackupOrder) -> Copies:
+    """Return how the target's dialect copies. Raises `backup-impossible` for another strategy."""
+    copies = access.dialect.copies
+    if copies is None or copies.strategy != order.strategy:
+        fitting = f"`strategy: {copies.strategy}`" if copies else "`strategy: command`"
+        raise OrchestrateError(
+            "backup-impossible",
+            f"The strategy `{order.strategy}` does not copy {access.dialect.title}",
+            where=access.environment,
+            hint=f"{fitting} under `backup` does",
+        )
+    return copies
+
+
+def way_to(access: Access, order: BackupOrder) -> Way:
+    """Return in which form a target is copied and how the programs for that are reached."""
+    if order.strategy == "sqlite" and not order.prefix:
+        # The runner's Python reaches the file; a bare interpreter runs on this machine.
+        return Way(prefix=access.command, here=len(access.command) == 1)
+    return Way(format=order.format, jobs=order.jobs, prefix=order.prefix, here=not order.prefix)
+
+
+def going_with(access: Access, stop: Stop | None = None) -> Going:
+    """Return what goes with every program that copies this target."""
+    folder = Path(access.folder) / (access.project.get("directory") or ".")
+    return Going(folder=folder, redactor=access.redactor, stop=stop)
+
+
+def root_of(access: Access) -> Path:
+    """Return the folder that destinations are relative to: that of the spec."""
+    return Path(access.folder)
+
+
+def url_of(access: Access) -> DatabaseUrl:
+    """Return the target's URL, taken apart."""
+    return DatabaseUrl.parse(access.url.reveal())
+
+
+def make_backup(
+    place: ScratchPlace,
+    session: Session,
+    order: BackupOrder,
+    *,
+    reason: str,
+    run: str | None,
+    stop: Stop | None = None,
+) -> Backup:
+    """Copy a target and record the copy; a proof is another step (`proofs.prove`).
+
+    Call it under the target's lease. Raises `backup-failed` or `backup-impossible`; then there is
+    no copy, and nothing under a copy's name.
+    """
+    observation = session.observation or session.observe()
+    identifier = backup_id(
+        observation, now=place.clock.now(), reason=reason, token=secrets.token_hex(2)
+    )
+    file = file_name(order, identifier)
+    rows = session.schema_rows()
+    schema = snapshot_text(session.snapshot_of(rows)) if rows else None
+    if order.strategy == "command":
+        location, written = copied_by_command(session.access, order, stop=stop), None
+        counts: Mapping[str, int] = {}
+    else:
+        copies = copies_of(session.access, order)
+        with open_destination(order.destination, root=root_of(session.access)) as destination:
+            destination.check()
+            _remove_leftovers(place, destination)
+            record(place, "backup.begun", copy=identifier, file=file, run=run)
+            with _counting(session, copies) as counted:
+                program = copies.dump(url_of(session.access), way_to(session.access, order))
+                written = dump(program, destination, file, going_with(session.access, stop))
+            counts = counted()
+            location = destination.location(file)
+    _refuse_moved(session, observation)
+    copy = _copy(place, order, observation, identifier, file, location, written, counts, schema)
+    _record_made(place, copy, run=run, schema=schema)
+    return copy
+
+
+def _copy(  # noqa: PLR0917  (private, called once)
+    place: ScratchPlace,
+    order: BackupOrder,
+    observation: Observation,
+    identifier: str,
+    file: str,
+    location: str,
+    written: Written | None,
+    counts: Mapping[str, int],
+    schema: str | None,
+) -> Backup:
+    return Backup(
+        id=identifier,
+        environment=observation.environment,
+        target=observation.target,
+        created_at=place.clock.now(),
+        strategy=order.strategy,
+        format=order.format,
+        destination="" if order.strategy == "command" else order.destination,
+        file=file,
+        location=location,
+        bytes=written.bytes if written else None,
+        sha256=written.sha256 if written else None,
+        heads=observation.heads,
+        identity=observation.identity,
+        dialect=observation.dialect,
+        server_version=observation.server_version,
+        version_table=observation.version_table,
+        snapshot=sha256_text(schema) if schema else None,
+        counts=counts,
+    )
+
+
+def _record_made(place: ScratchPlace, copy: Backup, *, run: str | None, schema: str | None) -> None:
+    data: dict[str, Any] = {
+        field.name: getattr(copy, field.name)
+        for field in fields(copy)
+        if field.name not in _NOT_RECORDED
+    }
+    event = NewEvent(
+        kind="backup.made",
+        at=copy.created_at,
+        run=run,
+        step=None,
+        data={**data, "heads": list(copy.heads), "counts": dict(copy.counts), "by": this_person()},
+    )
+    place.state.append([event], snapshots=[schema] if schema else [])
+
+
+def _refuse_moved(session: Session, before: Observation) -> None:
+    now = session.observe_again()
+    if now.heads != before.heads:
+        raise OrchestrateError(
+            "backup-failed",
+            f"The database moved from {words(before.heads)} to {words(now.heads)} while it was "
+            "copied: somebody else migrates it",
+        )
+
+
+@contextmanager
+def _counting(session: Session, copies: Copies) -> Iterator[Callable[[], Mapping[str, int]]]:
+    """Count rows by table, through the agent, while the body makes the copy."""
+    found: list[Mapping[str, int]] = []
+    # What cannot be counted is not recorded; it says nothing of the copy.
+    thread = threading.Thread(
+        target=lambda: _quietly(lambda: found.append(row_counts(session, copies))), daemon=True
+    )
+    thread.start()
+    try:
+        yield lambda: found[0] if found else {}
+    finally:
+        thread.join()
+
+
+def _quietly(act: Callable[[], None]) -> None:
+    with contextlib.suppress(OrchestrateError):
+        act()
+
+
+def row_counts(session: Session, copies: Copies) -> Mapping[str, int]:
+    """Return the number of rows of each table, counted exactly, in one statement."""
+    kit = session.access.dialect.kit(lock_timeout=None, statement_timeout=None)
+    if kit.tables is None:
+        return {}
+    tables = [
+        (None if schema is None else text(schema), text(name))
+        for schema, name in session.query({"tables": kit.tables})["tables"]
+    ]
+    if not tables:
+        return {}
+    rows = session.query({"counts": copies.counts(tables)})["counts"]
+    return {
+        text(name) if schema is None else f"{text(schema)}.{text(name)}": int(text(count))
+        for schema, name, count in rows
+    }
+
+
+# --- what is not kept -----------------------------------------------------------------------------
+
+
+def retire(
+    place: ScratchPlace, order: BackupOrder, *, needed: frozenset[str] = frozenset()
+) -> tuple[Backup, ...]:
+    """Remove the target's copies that retention does not keep; return them.
+
+    `needed` are kept in any case. What cannot be removed just now is tried again the next time.
+    """
+    mine = [one for one in all_backups(place.state) if _is_of(one, place.access)]
+    going = [
+        one
+        for one in superfluous(
+            mine, now=place.clock.now(), keep=order.keep, keep_seconds=order.keep_seconds
+        )
+        if one.id not in needed and one.strategy != "command"
+    ]
+    for one in going:
+        # First the record: what is gone must never be counted on.
+        record(place, "backup.removed", copy=one.id, why="retention")
+    again = [one for one in mine if one.removed_at is not None and one.destination]
+    for one in (*going, *again[-_REMOVED_AGAIN:]):
+        with contextlib.suppress(OrchestrateError), kept_at(place.access, one) as destination:
+            destination.remove(one.file)
+    return tuple(going)
+
+
+def _is_of(copy: Backup, access: Access) -> bool:
+    return (copy.environment, copy.target) == (access.environment, access.target)
+
+
+@contextmanager
+def kept_at(access: Access, copy: Backup) -> Iterator[Destination]:
+    """Open the place where a copy is."""
+    with open_destination(copy.destination, root=root_of(access)) as destination:
+        yield destination
+
+
+def _remove_leftovers(place: ScratchPlace, destination: Destination) -> None:
+    """Remove what killed processes of this machine left of copies that they did not finish."""
+    events = place.state.events(kinds=CATALOGUE_KINDS)
+    for identifier, data in left_behind(events, place.access.environment).items():
+        if data["host"] != this_host() or not is_gone(int(data["pid"])):
+            continue
+        with contextlib.suppress(OrchestrateError):
+            destination.remove(part_name(str(data["file"])))
+            record(place, "backup.removed", copy=identifier, why="cut off")
+
+
+def record(
+    place: ScratchPlace, kind: EventKind, *, copy: str, run: str | None = None, **data: object
+) -> None:
+    """Make an event about a copy durable."""
+    event = NewEvent(
+        kind=kind,
+        at=place.clock.now(),
+        run=run,
+        step=None,
+        data={
+            "id": copy,
+            "environment": place.access.environment,
+            "by": this_person(),
+            "host": this_host(),
+            "pid": os.getpid(),
+            **data,
+        },
+    )
+    place.state.append([event])
