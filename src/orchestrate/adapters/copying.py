@@ -12,7 +12,7 @@ import os
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import IO, Final
 from orchestrate.adapters.commands import end_group, lines_of
 from orchestrate.adapters.destinations import PIECE, Destination, Guarded
 from orchestrate.adapters.redaction import Redactor
-from orchestrate.dialects.copies import PATH_VARIABLE, READY, Program
+from orchestrate.dialects.copies import LINE_LIMIT, PATH_VARIABLE, READY, Edit, Program
 from orchestrate.errors import OrchestrateError
 
 _MISSING: Final = 127
@@ -76,7 +76,7 @@ def dump(program: Program, destination: Destination, name: str, going: Going) ->
     ):
         child.take_opening()
         sink = _Sink(file, going.on_bytes)
-        while piece := child.read(PIECE):
+        for piece in _edited(iter(lambda: child.read(PIECE), b""), program.edits):
             sink.write(piece)
         child.finish()
         if program.trailer is not None and program.trailer not in sink.tail:
@@ -104,7 +104,7 @@ def load(
         child.take_opening()
         child.drain()
         done = 0
-        while piece := file.read(PIECE):
+        for piece in _edited(iter(lambda: file.read(PIECE), b""), program.edits):
             if not child.write(piece):
                 break  # it has ended: its status tells why
             done += len(piece)
@@ -152,6 +152,27 @@ def fingerprint(path: Path) -> Written:
         bytes=sum(part.bytes for part, _ in parts),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
+
+
+def _edited(pieces: Iterator[bytes], edits: Sequence[Edit]) -> Iterator[bytes]:
+    """Yield a text with its edits made, a line's beginning never cut in two."""
+    if not edits:
+        yield from pieces
+        return
+    held = b""
+    for piece in pieces:
+        text = held + piece
+        end = text.rfind(b"\n")
+        cut = end if end >= 0 and len(text) - end < LINE_LIMIT else len(text)
+        held = text[cut:]
+        yield _changed(text[:cut], edits)
+    yield _changed(held, edits)
+
+
+def _changed(text: bytes, edits: Sequence[Edit]) -> bytes:
+    for edit in edits:
+        text = edit.pattern.sub(edit.replacement, text)
+    return text
 
 
 class _Sink:

@@ -7,6 +7,7 @@ not matter what a prefix does with arguments (SSH has them read by a second shel
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from orchestrate.domain.backups import DumpFormat, Strategy
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
 from orchestrate.domain.secrets import Secret
+from orchestrate.domain.snapshot import Snapshot
 
 READY: Final = "orchestrate-ready"
 """The line on standard output by which a program says that it has taken its opening, and that what
@@ -27,6 +29,19 @@ PATH_VARIABLE: Final = "ORCHESTRATE_COPY"
 
 Place = Literal["stream", "either", "folder"]
 Owners = Literal["kept", "ours"]
+
+
+LINE_LIMIT: Final = 8192
+"""The bytes within which an `Edit` has to be decided, from the line's beginning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """Something in a text copy that is written anew, wherever a line begins with it."""
+
+    pattern: re.Pattern[bytes]
+    """Begins with the line break before it; sees at least `LINE_LIMIT` bytes, or the whole line."""
+    replacement: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +59,8 @@ class Program:
     `either`: a file named there, if the variable is set and not empty."""
     trailer: bytes | None = None
     """Stands near the end of a copy that is complete, for formats that do not tell otherwise."""
+    edits: tuple[Edit, ...] = ()
+    """What is changed of the copy on its way, out of the program or into it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +93,9 @@ class Copies(Protocol):
         belongs to the credential and nobody is granted anything, where the format allows it: for a
         scratch database, on which nobody but the proof has to look.
         """
+
+    def proven(self, snapshot: Snapshot) -> Snapshot:
+        """Return how a database's schema looks where a copy was put back with `ours`."""
 
     def listing(self, way: Way) -> Program | None:
         """Return the program that reads a copy to its end and fails if it is damaged.
@@ -121,6 +141,7 @@ def through_shell(
     environ: Mapping[str, str] | None = None,
     place: Place = "stream",
     trailer: bytes | None = None,
+    edits: tuple[Edit, ...] = (),
 ) -> Program:
     """Return a program that a shell starts: `command` is its line, quoted where that is needed.
 
@@ -142,4 +163,5 @@ def through_shell(
         opening=Secret("\n".join(lines) + "\n"),
         place=place,
         trailer=trailer,
+        edits=edits,
     )

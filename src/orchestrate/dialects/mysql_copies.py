@@ -4,6 +4,10 @@ Texts only. A copy keeps its `DEFINER` clauses: a program that runs with somebod
 keep running with them. Who puts it back has to be that account, or have the right to name others;
 `missing_rights` says so before. Names within views and triggers that have no schema before them
 follow the copy into another schema; those that have one go on meaning the old one.
+
+Nothing in a copy names the schema that it was made of. The programs write `ALTER DATABASE` with the
+name around what was made under another character set: put back elsewhere, it would change the
+original. The name is left out on the way, which means the schema that is being written.
 """
 
 from __future__ import annotations
@@ -11,15 +15,17 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
 from orchestrate.dialects.canonical import text
-from orchestrate.dialects.copies import Owners, Program, Way, parameters, through_shell
+from orchestrate.dialects.copies import Edit, Owners, Program, Way, parameters, through_shell
 from orchestrate.dialects.mysql_rights import names_role, rights_in
 from orchestrate.domain.backups import Strategy
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
+from orchestrate.domain.snapshot import Snapshot
 
 _TRAILER: Final = b"-- Dump completed"
 # A file of somebody's settings must not change what is in a copy. `loose` options are those that
@@ -59,6 +65,22 @@ _TLS: Final = {
 }
 # Drivers over the C library, which takes the name `localhost` for a socket; no other one does.
 _C_LIBRARY: Final = ("mysqldb", "mariadbconnector")
+
+_NAMELESS: Final = Edit(
+    pattern=re.compile(
+        rb"\nALTER DATABASE `(?:[^`\n]|``)*` (CHARACTER SET \w+ COLLATE \w+ ;;?)(?=\n|\Z)"
+    ),
+    replacement=rb"\nALTER DATABASE \1",
+)
+# A scratch schema's events would run beside the original's, on whatever they name.
+_ASLEEP: Final = Edit(
+    pattern=re.compile(
+        rb"(\n(?:/\*!50106 )?CREATE\b[^\n]*? EVENT `[^\n]*? ON COMPLETION (?:NOT )?PRESERVE)"
+        rb" ENABLE\b"
+    ),
+    replacement=rb"\1 DISABLE",
+)
+_STATUS: Final = ("ENABLED ON COMPLETION", "DISABLED ON COMPLETION")
 
 _ROUTINES: Final = """\
 SELECT ROUTINE_NAME FROM information_schema.ROUTINES
@@ -101,18 +123,41 @@ WHERE TABLE_SCHEMA = DATABASE()"""
             prefix=way.prefix,
             environ=environ,
             trailer=_TRAILER,
+            edits=(_NAMELESS,),
         )
 
     def load(self, url: DatabaseUrl, way: Way, *, owners: Owners) -> Program:
         """Return the call of `mariadb`, or of `mysql` where there is none.
 
         In binary mode text is taken as it is, and a copy cannot have commands run on this machine.
+        With `ours`, events are put back disabled.
         """
-        del owners
         options, environ = _connection(url)
-        words = [*_COMMON, "--batch", "--binary-mode", *options, "--", url.database or ""]
+        # The program drops comments unless told otherwise, out of the bodies of routines too.
+        words = [
+            *_COMMON,
+            "--batch",
+            "--binary-mode",
+            "--comments",
+            *options,
+            "--",
+            url.database or "",
+        ]
         command = _either("mariadb", "mysql", words)
-        return through_shell("mysql", command, prefix=way.prefix, environ=environ)
+        edits = (_ASLEEP,) if owners == "ours" else ()
+        return through_shell("mysql", command, prefix=way.prefix, environ=environ, edits=edits)
+
+    def proven(self, snapshot: Snapshot) -> Snapshot:
+        """Return it with every event disabled."""
+        return replace(
+            snapshot,
+            objects=tuple(
+                replace(one, definition=one.definition.replace(*_STATUS, 1))
+                if one.kind == "event"
+                else one
+                for one in snapshot.objects
+            ),
+        )
 
     def listing(self, way: Way) -> Program | None:
         """Return nothing: a copy is a plain text."""

@@ -21,6 +21,7 @@ from orchestrate.dialects.copies import (
 from orchestrate.domain.backups import Strategy
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
+from orchestrate.domain.snapshot import Snapshot
 from orchestrate.errors import OrchestrateError
 
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS: what a URL may say
@@ -124,6 +125,10 @@ class PostgreSQLCopies:
         if way.format == "directory":
             command += f' --jobs={way.jobs} "${PATH_VARIABLE}"'
         return through_shell(name, command, prefix=way.prefix, environ=environ, place=_place(way))
+
+    def proven(self, snapshot: Snapshot) -> Snapshot:
+        """Return it as it is: owners and grants are no part of it."""
+        return snapshot
 
     def listing(self, way: Way) -> Program | None:
         """Return the call of `pg_restore` that unpacks everything: `--list` reads the contents."""
