@@ -15,6 +15,10 @@ from orchestrate.adapters.destinations import PIECE, Guarded, part_name
 from orchestrate.errors import OrchestrateError
 
 _EXTRAS: Final = {"sftp": "sftp", "ssh": "sftp", "s3": "s3", "s3a": "s3"}
+_KNOWN_HOSTS: Final = (
+    "Log in once with `ssh`, or add what `ssh-keyscan` tells to `~/.ssh/known_hosts`, and compare "
+    "the key with what the server's owner says"
+)
 
 
 def open_remote(url: str) -> RemoteDestination:
@@ -38,7 +42,8 @@ def open_remote(url: str) -> RemoteDestination:
         folder = str(kind._strip_protocol(url))  # noqa: SLF001
     except Exception as error:
         text = f"{url} cannot be reached: {_reason(error)}"
-        raise OrchestrateError("backup-impossible", text) from error
+        hint = _KNOWN_HOSTS if "known_hosts" in text else None
+        raise OrchestrateError("backup-impossible", text, hint=hint) from error
     return RemoteDestination(system, folder.rstrip("/"), url.rstrip("/"))
 
 
@@ -104,7 +109,10 @@ class RemoteDestination:
             path = Path(folder) / name
             yield path
             with self._named_at_the_end(name) as part, self._failing(name):
-                self._system.put(str(path), part, recursive=path.is_dir())
+                for file, place in _files(path, part):
+                    # One by one: not every file system of fsspec's knows what a folder is.
+                    self._system.makedirs(place.rpartition("/")[0], exist_ok=True)
+                    self._system.put_file(str(file), place)
                 self._check_size(part, _local_size(path))
 
     @contextmanager
@@ -123,8 +131,12 @@ class RemoteDestination:
         """Fetch a copy into a temporary folder."""
         with tempfile.TemporaryDirectory(prefix="orchestrate-") as folder:
             path = Path(folder) / name
+            place = self._place(name)
             with self._breaking(name):
-                self._system.get(self._place(name), str(path), recursive=self.is_folder(name))
+                for one in self._system.find(place) if self.is_folder(name) else [place]:
+                    file = path / str(one)[len(place) :].lstrip("/")
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    self._system.get_file(one, str(file))
             yield path
 
     def is_folder(self, name: str) -> bool:
@@ -224,16 +236,22 @@ class _Counted(Guarded):
         self.taken += len(piece)
 
 
+def _files(path: Path, place: str) -> Iterator[tuple[Path, str]]:
+    """Yield each file with its place."""
+    if not path.is_dir():
+        yield path, place
+        return
+    for one in sorted(path.rglob("*")):
+        if one.is_file():
+            yield one, f"{place}/{one.relative_to(path).as_posix()}"
+
+
 def _abandon(file: Any) -> None:
     """Close a file without keeping it: to close a half-written one would complete an upload."""
     with contextlib.suppress(Exception):
-        if getattr(file, "closed", False):
-            return
-        if hasattr(file, "discard"):
-            file.closed = True
-            file.discard()
-        else:
-            file.close()
+        file.discard()
+    with contextlib.suppress(Exception):
+        file.closed = True
 
 
 def _local_size(path: Path) -> int:

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,9 +70,20 @@ class StrictSFTP(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types
             # Not to wait for the answer to each piece of 32 KiB: over a long line that takes hours.
             # What went wrong is told by a later piece, at the latest by the comparison of sizes.
             file.set_pipelined(True)
+            file.discard = partial(_discard, file)
         else:
             file.prefetch()
         return file
+
+
+def _discard(file: Any) -> None:
+    """Let go of a file whose server may be gone; closing it would send what is still held back."""
+    file._wbuffer = io.BytesIO()  # noqa: SLF001  # paramiko has no other way
+    try:
+        file.close()
+    finally:
+        # Its finaliser would try once more, and complain on standard error.
+        file._closed = True  # noqa: SLF001
 
 
 def _config() -> paramiko.SSHConfig:
