@@ -110,6 +110,8 @@ def load(
             done += len(piece)
             if going.on_bytes is not None:
                 going.on_bytes(done)
+        else:
+            child.write(program.closing)
         return child.finish()
 
 

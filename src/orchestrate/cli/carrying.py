@@ -63,10 +63,12 @@ def carry_out(
     lock_retries: int,
     choice: Choice | None = None,
     command: str | None = None,
+    ends: str | None = None,
 ) -> int:
     """Carry a plan out, or go on with a run of it, under the lease; return the exit status.
 
-    `command` is what was typed in place of a command of ours, for the journal.
+    `command` is what was typed in place of a command of ours, for the journal; `ends` the
+    unfinished run that is over when this one has succeeded.
 
     Raises `lease-held`, `stale-plan`, `identity-changed`, `state-unavailable`.
     """
@@ -88,7 +90,7 @@ def carry_out(
         observation = session.observe_again()
         if run is None:
             # Looked at once more: another run may have begun, and died, since the first look.
-            refuse_unfinished(bench, observation)
+            refuse_unfinished(bench, observation, but=ends)
             refuse_stale(bench, plan, observation, chain)
         progress = progress_for(bench.invocation, plan)
         began = time.monotonic()
@@ -119,9 +121,18 @@ def carry_out(
         try:
             with heeding_signals(interruption):
                 _journal_start(
-                    bench, plan, name, observation, resumed=run is not None, command=command
+                    bench,
+                    plan,
+                    name,
+                    observation,
+                    resumed=run is not None,
+                    command=command,
+                    ends=ends,
                 )
                 outcome = _carried_out(execution, session)
+                over = run.ends if run else ends
+                if over and outcome.status == "succeeded":
+                    _end_other(bench, over, by=name)
         finally:
             progress.close()
             for one in sessions:
@@ -136,6 +147,15 @@ def _carried_out(execution: Execution, session: Session) -> Outcome:
         return execution.carry_out(session)
     except OrchestrateError as error:
         return Outcome(status="stopped", code=error.code, message=error.message)
+
+
+def _end_other(bench: Workbench, run: str, *, by: str) -> None:
+    """Journal that a run which could not be finished is over: its backup is back."""
+    message = f"its backup was put back by {by}"
+    data = {"by": this_person(), "message": message}
+    now = bench.clock.now()
+    bench.state.append([NewEvent(kind="run.aborted", at=now, run=run, step=None, data=data)])
+    bench.invocation.say(f"{run} is over: {message}")
 
 
 def _interruption(bench: Workbench, sessions: list[Session]) -> Interruption:
@@ -197,6 +217,7 @@ def _journal_start(
     *,
     resumed: bool,
     command: str | None,
+    ends: str | None,
 ) -> None:
     bench.state.save_plan(plan.id, plan.digest, plan_file_text(plan))
     kind: EventKind = "run.resumed" if resumed else "run.started"
@@ -214,6 +235,7 @@ def _journal_start(
         "heads": list(observation.heads),
         "tool_version": __version__,
         **({"command": command} if command else {}),
+        **({"ends": ends} if ends else {}),
         **({"overrides": reasons} if reasons else {}),
     }
     now = bench.clock.now()

@@ -18,7 +18,18 @@ from orchestrate.errors import ExitStatus, OrchestrateError
 from orchestrate.stores.spec_place import spec_path
 
 LOOKING: Final = frozenset(
-    {"doctor", "status", "plan", "apply", "resume", "backup", "stamp", "alembic", "trust"}
+    {
+        "doctor",
+        "status",
+        "plan",
+        "apply",
+        "resume",
+        "backup",
+        "restore",
+        "stamp",
+        "alembic",
+        "trust",
+    }
 )
 """Commands that look at a target first of all."""
 _WITH_VALUE: Final = frozenset({"--spec", "--format"})

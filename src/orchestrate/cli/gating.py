@@ -184,13 +184,15 @@ def retries_of(environment: Environment) -> int:
     return _LOCK_RETRIES if environment.lock_retries is None else environment.lock_retries
 
 
-def refuse_unfinished(bench: Workbench, observation: Observation) -> None:
-    """Raise `run-unfinished` when an earlier run of the target has not ended.
+def refuse_unfinished(
+    bench: Workbench, observation: Observation, *, but: str | None = None
+) -> None:
+    """Raise `run-unfinished` when an earlier run of the target, other than `but`, has not ended.
 
     Raises `lease-held` when that run is at work right now, and so can be waited for.
     """
     run = unfinished(
-        all_runs(bench.state),
+        (one for one in all_runs(bench.state) if one.id != but),
         environment=observation.environment,
         target_key=observation.target_key,
     )

@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "show": ("orchestrate.cli.history", "show", "Show one run with all its steps"),
     "backup": ("orchestrate.cli.backup", "backup", "Copy a database now, and prove the copy"),
     "backups": ("orchestrate.cli.backup", "backups", "List copies; verify or prune them"),
+    "restore": ("orchestrate.cli.restore", "restore", "Put a backup back, checked afterwards"),
     "stamp": ("orchestrate.cli.stamp", "stamp", "Adopt a database at a revision, proven first"),
     "alembic": ("orchestrate.cli.alembic", "alembic", "Run any Alembic command against ENV"),
     "trust": ("orchestrate.cli.trust", "trust", "Accept a database as an environment's own"),

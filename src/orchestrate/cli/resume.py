@@ -22,11 +22,23 @@ from orchestrate.cli.invocation import Invocation, global_options, override_opti
     flag_value="mark-applied",
     help="In doubt: the rest of the step was done by hand; count it as done.",
 )
+@click.option(
+    "--restore",
+    "choice",
+    flag_value="restore",
+    help="Put the backup back that the run began with, and end the run.",
+)
+@click.option("--yes", is_flag=True, help="--restore: do not ask for the environment's name.")
 @override_options
 @global_options
 @click.pass_obj
 def resume(
-    invocation: Invocation, *, run: str | None, environment: str | None, choice: str | None
+    invocation: Invocation,
+    *,
+    run: str | None,
+    environment: str | None,
+    choice: str | None,
+    yes: bool,
 ) -> int:
     """Go on with an unfinished run: the only one, RUN, or that of ENV.
 
@@ -36,7 +48,12 @@ def resume(
     from orchestrate.cli.resuming import resume_run  # noqa: PLC0415  (`--help` is quick)
     from orchestrate.cli.workbench import Workbench  # noqa: PLC0415
 
-    return resume_run(Workbench(invocation), run=run, environment=environment, choice=choice)
+    bench = Workbench(invocation)
+    if choice == "restore":
+        from orchestrate.cli.restoring import restore_of_run  # noqa: PLC0415
+
+        return restore_of_run(bench, run=run, environment=environment, yes=yes)
+    return resume_run(bench, run=run, environment=environment, choice=choice)
 
 
 @click.command()

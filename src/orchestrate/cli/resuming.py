@@ -30,7 +30,7 @@ def resume_run(
 ) -> int:
     """Go on with a run; return the exit status."""
     check_overrides(bench)
-    chosen = _choose(bench, run=run, environment=environment)
+    chosen = choose_run(bench, run=run, environment=environment)
     if chosen is None:
         if bench.invocation.format == "json":
             bench.invocation.json(
@@ -75,7 +75,8 @@ def resume_run(
             )
 
 
-def _choose(bench: Workbench, *, run: str | None, environment: str | None) -> RunState | None:
+def choose_run(bench: Workbench, *, run: str | None, environment: str | None) -> RunState | None:
+    """Return the run that is meant; None where nothing is unfinished. Raises `unknown-run`."""
     runs = all_runs(bench.state)
     if run is not None:
         return _named(bench, runs, run)

@@ -61,6 +61,8 @@ class Program:
     """Stands near the end of a copy that is complete, for formats that do not tell otherwise."""
     edits: tuple[Edit, ...] = ()
     """What is changed of the copy on its way, out of the program or into it."""
+    closing: bytes = b""
+    """Goes to its standard input behind a copy that was read to its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,17 @@ class Copies(Protocol):
         belongs to the credential and nobody is granted anything, where the format allows it: for a
         scratch database, on which nobody but the proof has to look.
         """
+
+    def replace(self, url: DatabaseUrl, way: Way, *, owners: Owners) -> Program:
+        """Return the program that puts a copy in the place of all that a database holds.
+
+        Where the server can, in one transaction: whoever kills it finds the old content.
+        """
+
+    names_roles: bool
+    """Whether a copy names owners and grantees, which another server may lack."""
+    replaces_at_once: bool
+    """Whether `replace` leaves either the old content or the new one."""
 
     def proven(self, snapshot: Snapshot) -> Snapshot:
         """Return how a database's schema looks where a copy was put back with `ours`."""
@@ -142,6 +155,7 @@ def through_shell(
     place: Place = "stream",
     trailer: bytes | None = None,
     edits: tuple[Edit, ...] = (),
+    closing: bytes = b"",
 ) -> Program:
     """Return a program that a shell starts: `command` is its line, quoted where that is needed.
 
@@ -164,4 +178,5 @@ def through_shell(
         place=place,
         trailer=trailer,
         edits=edits,
+        closing=closing,
     )

@@ -22,6 +22,7 @@ from typing import Final
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Edit, Owners, Program, Way, parameters, through_shell
 from orchestrate.dialects.mysql_rights import names_role, rights_in
+from orchestrate.dialects.replacing import MYSQL_CLEAR
 from orchestrate.domain.backups import Strategy
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
@@ -146,6 +147,30 @@ WHERE TABLE_SCHEMA = DATABASE()"""
         command = _either("mariadb", "mysql", words)
         edits = (_ASLEEP,) if owners == "ours" else ()
         return through_shell("mysql", command, prefix=way.prefix, environ=environ, edits=edits)
+
+    names_roles = False
+    replaces_at_once = False
+
+    def replace(self, url: DatabaseUrl, way: Way, *, owners: Owners) -> Program:
+        """Return the call that drops everything in the schema and then puts the copy back.
+
+        No server takes that back when it is killed in between; done again, it is right.
+        """
+        loading = self.load(url, way, owners=owners)
+        options, environ = _connection(url)
+        words = [*_COMMON, "--batch", "--skip-column-names", *options, "--", url.database or ""]
+        client = f"client={_found('mariadb', 'mysql')}"
+        call = f'"$client" {shlex.join(words)}'
+        query = f"--execute={' '.join(MYSQL_CLEAR.split())}"
+        asking = f'"$client" {shlex.join([*words[:-2], query, *words[-2:]])} </dev/null'
+        last = loading.opening.reveal().splitlines()[-2]
+        return through_shell(
+            "mysql",
+            f"{client}; drops=$({asking}) && printf '%s\\n' \"$drops\" | {call} && {last}",
+            prefix=way.prefix,
+            environ=environ,
+            edits=loading.edits,
+        )
 
     def proven(self, snapshot: Snapshot) -> Snapshot:
         """Return it with every event disabled."""

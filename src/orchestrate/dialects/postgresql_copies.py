@@ -18,6 +18,7 @@ from orchestrate.dialects.copies import (
     parameters,
     through_shell,
 )
+from orchestrate.dialects.replacing import POSTGRESQL_CLEAR, POSTGRESQL_FAILED
 from orchestrate.domain.backups import Strategy
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
@@ -129,6 +130,45 @@ class PostgreSQLCopies:
     def proven(self, snapshot: Snapshot) -> Snapshot:
         """Return it as it is: owners and grants are no part of it."""
         return snapshot
+
+    names_roles = True
+    replaces_at_once = True
+
+    def replace(self, url: DatabaseUrl, way: Way, *, owners: Owners) -> Program:
+        """Return the call that clears the database and puts the copy back, in one transaction.
+
+        COMMIT comes last, and from whoever has read the copy to its end: a program that is cut off
+        in the middle ends without it, and the server takes everything back. A plain copy that holds
+        large objects commits by itself on the way.
+        """
+        connection, environ = _connection(url)
+        psql = ["psql", "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1"]
+        psql += ["--output=/dev/null", f"--dbname={connection}", "--file=-"]
+        variables = {**environ, "ORCHESTRATE_CLEAR": POSTGRESQL_CLEAR}
+        clear = "printf '%s\\n' \"$ORCHESTRATE_CLEAR\""
+        if way.format == "plain":
+            return through_shell(
+                "psql",
+                f"{{ {clear}; cat; }} | {shlex.join(psql)}",
+                prefix=way.prefix,
+                environ=variables,
+                closing=b"\nCOMMIT;\n",
+            )
+        # Its own BEGIN comes inside ours, which only warns; its COMMIT ends both.
+        words = ["pg_restore", "--single-transaction", "--file=-"]
+        if owners == "ours":
+            words += ["--no-owner", "--no-privileges", "--no-subscriptions", "--no-tablespaces"]
+        restore = shlex.join(words)
+        if way.format == "directory":
+            restore += f' "${PATH_VARIABLE}"'
+        failed = f"printf '%s\\n' {shlex.quote(POSTGRESQL_FAILED)}"
+        return through_shell(
+            "pg_restore",
+            f"{{ {clear}; {restore} || {failed}; }} | {shlex.join(psql)}",
+            prefix=way.prefix,
+            environ=variables,
+            place=_place(way),
+        )
 
     def listing(self, way: Way) -> Program | None:
         """Return the call of `pg_restore` that unpacks everything: `--list` reads the contents."""

@@ -126,6 +126,13 @@ class SQLiteCopies:
         """Return it as it is: owners and grants are no part of it."""
         return snapshot
 
+    names_roles = False
+    replaces_at_once = True
+
+    def replace(self, url: DatabaseUrl, way: Way, *, owners: Owners) -> Program:
+        """Return the same: a copy replaces the whole file."""
+        return self.load(url, way, owners=owners)
+
     def listing(self, way: Way) -> Program | None:
         """Return the program that has SQLite check every page."""
         return _python(_LISTING, "", way)

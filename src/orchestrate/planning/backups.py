@@ -69,6 +69,46 @@ def backup_step(order: BackupOrder, observation: Observation) -> Step:
     )
 
 
+def restore_step(
+    order: BackupOrder, copy: Backup, observation: Observation, *, number: int
+) -> Step:
+    """Return the step that puts a copy in the place of what a target holds."""
+    return Step(
+        id=f"{number:03d}-restore",
+        kind="restore",
+        target=observation.target,
+        title=f"put back {copy.id}",
+        revision="",
+        from_heads=observation.heads,
+        to_heads=copy.heads,
+        transactional=False,
+        file="",
+        file_sha256="",
+        backup=order,
+        copy=copy.id,
+    )
+
+
+def good_copies(
+    copies: Iterable[Backup], *, environment: str, heads: Sequence[str] | None = None
+) -> list[Backup]:
+    """Return the copies of an environment that can be put back, newest first.
+
+    Those at `heads` alone, if given.
+    """
+    return sorted(
+        (
+            one
+            for one in copies
+            if one.good
+            and one.environment == environment
+            and (heads is None or sorted(one.heads) == sorted(heads))
+        ),
+        key=lambda one: one.created_at,
+        reverse=True,
+    )
+
+
 def _described(order: BackupOrder) -> str:
     if order.strategy == "command":
         return f"copy by {order.command[0]}"

@@ -67,6 +67,9 @@ def decide(  # noqa: PLR0911  (one return a row of the table)
         return Stop(code="revision-changed", message="; ".join(changed))
     here = sorted(heads)
     before, after = sorted(step.from_heads), sorted(step.to_heads)
+    if step.kind == "restore" and record is not None:
+        # It replaces everything, so that doing it again is right whatever is there.
+        return Carry()
     if record is None:
         if here == before:
             return Carry()

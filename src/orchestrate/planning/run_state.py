@@ -55,6 +55,8 @@ class RunState:
     """What was typed, where that was not a command of our own: `alembic downgrade -1`."""
     overrides: Mapping[str, str] = field(default_factory=dict)
     """Reasons for gates that were overridden, by gate."""
+    ends: str | None = None
+    """The unfinished run that is over when this one has succeeded."""
     from_heads: tuple[str, ...] = ()
     """The rows of the version table when the run began."""
     steps: dict[str, StepState] = field(default_factory=dict)
@@ -105,6 +107,7 @@ def _begin(event: Event) -> RunState:
         target_keys=tuple(data["target_keys"]),
         command=data.get("command"),
         overrides=data.get("overrides", {}),
+        ends=data.get("ends"),
         from_heads=tuple(data.get("heads", ())),
     )
 

@@ -98,6 +98,14 @@ def _next(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
             f"    orchestrate resume {run} --retry",
             "  the rest of the step is done by hand, to count it as done:",
             f"    orchestrate resume {run} --mark-applied",
+            *(
+                [
+                    "  the backup that the run began with is put back in its place:",
+                    f"    orchestrate resume {run} --restore",
+                ]
+                if plan.steps[0].kind == "backup"
+                else []
+            ),
             "  the run is given up, the database stays as it is:",
             f"    orchestrate abort {run}",
         ]

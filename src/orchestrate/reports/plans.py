@@ -59,6 +59,8 @@ def _way(plan: Plan) -> str:
     """Return `upgrade by 3 revisions`, with what comes before them."""
     if plan.direction == "stamp":
         return "stamp, no revision is run"
+    if plan.direction == "restore":
+        return f"restore, {plan.steps[-1].title}"
     way = f"{plan.direction} by {counted(_revisions(plan), 'revision')}"
     first = {"hook": "a baseline that is built", "stamp": "a baseline that is stamped"}
     return " from ".join([way, *(first[one.kind] for one in plan.steps[:1] if one.kind in first)])
@@ -100,6 +102,8 @@ def _here(plan: Plan) -> str:
 def _commits(plan: Plan) -> str:
     if plan.direction == "stamp":
         return "the version table's rows alone, in one transaction"
+    if plan.direction == "restore":
+        return "everything that is there is replaced"
     return {
         "session": "each revision on its own",
         "isolated": "each revision on its own, in an env.py run of its own",

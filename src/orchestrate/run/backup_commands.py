@@ -33,9 +33,20 @@ def copied_by_command(
     return name
 
 
-def restored_by_command(access: Access, command: Sequence[str], copy: str) -> None:
-    """Have the spec's command put a copy into the target of `access`. Raises `restore-failed`."""
-    _ran(access, command, copy=copy, code="restore-failed")
+def restored_by_command(access: Access, order: BackupOrder, copy: str) -> None:
+    """Have the spec's command put a copy into the target of `access`.
+
+    Raises `backup-impossible` where none is declared, and `restore-failed`.
+    """
+    if not order.restore:
+        raise OrchestrateError(
+            "backup-impossible",
+            "A copy of strategy `command` is put back by `restore`, which is not declared",
+            where=access.environment,
+            hint="Name the program under `backup`: `restore: [./restore.sh]`; it finds the copy's "
+            "name in ORCHESTRATE_BACKUP and the URL in ORCHESTRATE_DATABASE_URL",
+        )
+    _ran(access, order.restore, copy=copy, code="restore-failed")
 
 
 def _ran(access: Access, command: Sequence[str], *, copy: str | None, code: str) -> Sequence[str]:

@@ -22,6 +22,7 @@ from orchestrate.errors import OrchestrateError
 from orchestrate.run.backup_steps import BackupSteps
 from orchestrate.run.hook_steps import HookSteps
 from orchestrate.run.leftover import Leftover
+from orchestrate.run.restore_steps import RestoreSteps
 from orchestrate.run.revision_steps import RevisionSteps
 from orchestrate.run.session import Session
 from orchestrate.run.stepping import Carrier, Done, Trouble, Work
@@ -52,6 +53,7 @@ class Execution:
             "stamp": revisions,
             "hook": hooks,
             "backup": BackupSteps(self.work),
+            "restore": RestoreSteps(self.work),
         }
 
     def carry_out(self, session: Session) -> Outcome:
@@ -137,7 +139,7 @@ class Execution:
         statements, failing, blockers = _facts(error)
         if not trouble.lock_timeout:
             return Outcome(
-                status="failed",
+                status="stopped" if self._left_part(step, error) else "failed",
                 code=error.code,
                 step=step.id,
                 message=error.message,
@@ -160,6 +162,13 @@ class Execution:
                 cause=error,
             )
         return self._pause(step, error)
+
+    def _left_part(self, step: Step, error: OrchestrateError) -> bool:
+        """Tell whether a failed step may have left something: a copy that is half put back."""
+        copies = self.work.scratch.access.dialect.copies
+        if step.kind != "restore" or error.code == "backup-broken":
+            return False
+        return copies is None or not copies.replaces_at_once
 
     def _pause(self, step: Step, error: OrchestrateError) -> Outcome | None:
         longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self.work.attempts - 1))

@@ -81,7 +81,7 @@ def _prove(  # noqa: PLR0917  (private, called once)
     if copy.strategy == "command":
         if how == "restore":
             with scratch_database(place, secrets.token_hex(6)) as access:
-                _restored(access, copy, order)
+                restored_by_command(access, order, copy.location)
                 _compare(place, access, copy, None, live_counts)
         return
     copies, way = copies_of(place.access, order), way_to(place.access, order)
@@ -113,18 +113,6 @@ def check_file(
         )
 
 
-def _restored(access: Access, copy: Backup, order: BackupOrder) -> None:
-    if not order.restore:
-        raise OrchestrateError(
-            "backup-impossible",
-            "A copy of strategy `command` is put back by `restore`, which is not declared",
-            where=access.environment,
-            hint="Name the program under `backup`: `restore: [./restore.sh]`; it finds the copy's "
-            "name in ORCHESTRATE_BACKUP and the URL in ORCHESTRATE_DATABASE_URL",
-        )
-    restored_by_command(access, order.restore, copy.location)
-
-
 def _compare(
     place: ScratchPlace,
     access: Access,
@@ -133,7 +121,7 @@ def _compare(
     live_counts: Callable[[], Mapping[str, int]] | None,
 ) -> None:
     with open_session(access) as session:
-        differing = what_differs(place, session, copy, copies, live_counts)
+        differing = what_differs(place, session, copy, copies, live_counts, ours=True)
     if differing:
         raise OrchestrateError("backup-broken", f"restored, it is not what was saved: {differing}")
 
@@ -144,13 +132,20 @@ def what_differs(
     copy: Backup,
     copies: Copies | None,
     live_counts: Callable[[], Mapping[str, int]] | None = None,
+    *,
+    ours: bool = False,
 ) -> str | None:
-    """Return in what a restored database differs from what the catalogue says of the copy."""
+    """Return in what a restored database differs from what the catalogue says of the copy.
+
+    `ours` says that it was put back without its owners and grants.
+    """
     heads = session.observe().heads
     if heads != copy.heads:
         return f"it is at {words(heads)}, not at {words(copy.heads)}"
     if copy.snapshot is not None:
         saved = snapshot_from_text(place.state.load_snapshot(copy.snapshot))
+        if copies is not None and ours:
+            saved = copies.proven(saved)
         found = compare(saved, session.snapshot())
         if found:
             told = "; ".join(f"{one.object} {one.name}: {one.change}" for one in found[:_SHOWN])
