@@ -51,9 +51,8 @@ _DUMP: Final = (
     "--loose-dump-history",  # of system-versioned tables, since MariaDB 10.11
 )
 _VERSION: Final = re.compile(
-    r"^(?P<name>\S*?)\s+(?:Ver|from).*?"
-    r"(?:Distrib |from |Ver (?!.*Distrib))(?P<version>(?P<major>\d+)\.(?P<minor>\d+)[\d.]*)"
-    r"(?P<mariadb>-MariaDB)?",
+    r"^(?P<name>\S+)\s+(?:Ver \S+ Distrib|Ver|from) "
+    r"(?P<version>(?P<major>\d+)\.(?P<minor>\d+)[\d.]*)(?P<mariadb>-MariaDB)?",
     re.MULTILINE,
 )
 _TLS: Final = {
