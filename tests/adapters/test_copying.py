@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,42 @@ def test_terminal_prefix(destination: Destination, going: Going) -> None:
     error = failing(lambda: dump(through, destination, "one", going))
     assert error.message.startswith("`copier` behind `sh` was not reached")
     assert nothing_left(destination)
+
+
+def test_silent_prefix(
+    destination: Destination, going: Going, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What neither answers nor ends is not waited for for ever."""
+    monkeypatch.setattr("orchestrate.adapters.copying._READY_SECONDS", 0.3)
+    silent = Program(name="copier", command=("sleep", "600"), opening=Secret("x\n"))
+    patient = replace(going, timeout=None)
+    error = failing(lambda: dump(silent, destination, "one", patient))
+    assert error.message == "`copier` behind `sleep` was not reached in time"
+    assert nothing_left(destination)
+
+
+def test_login_fails(destination: Destination, going: Going) -> None:
+    """What a prefix says when it does not let us in is passed on."""
+    refusing = Program(
+        name="copier",
+        command=("sh", "-c", "echo 'Permission denied (publickey)' >&2; exit 255"),
+        opening=Secret("x\n"),
+    )
+    error = failing(lambda: dump(refusing, destination, "one", going))
+    assert error.message == ("`copier` behind `sh` was not reached: Permission denied (publickey)")
+
+
+def test_far_host(destination: Destination, going: Going) -> None:
+    """A port that nobody listens on, behind a prefix, is told what it means there."""
+    url = DatabaseUrl.parse("postgresql://app@127.0.0.1:1/shop")
+    copies = dialect_for("postgresql").copies
+    assert copies is not None
+    near, far = (copies.dump(url, Way(prefix=prefix)) for prefix in ((), ("env",)))
+    error = failing(lambda: dump(near, destination, "one", going))
+    assert "Connection refused" in error.message
+    assert error.hint is None
+    error = failing(lambda: dump(far, destination, "one", going))
+    assert "behind `prefix`" in (error.hint or "")
 
 
 def test_missing_program(destination: Destination, going: Going) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import subprocess
 import threading
 from collections import deque
@@ -29,7 +30,24 @@ _NOISE_LIMIT: Final = 64 * 1024
 _OUTPUT_LINES: Final = 20
 _TAIL: Final = 4096
 _GRACE_SECONDS: Final = 5.0
+_READY_SECONDS: Final = 120.0
+"""What does not answer within it does not pass our input on, or asks somebody for a password."""
 _LOOK_SECONDS: Final = 0.2
+_UNCONNECTED: Final = re.compile(
+    r"connection refused|could not translate host|can't connect|unknown (mysql )?server host",
+    re.IGNORECASE,
+)
+_INSTALL: Final = (
+    "Install the server's client programs, or name what stands before them in `prefix`"
+)
+_OPEN_ENDS: Final = (
+    "What stands before it has to pass on standard input and output as they are: "
+    "`docker compose exec -T`, `docker exec -i`, `kubectl exec -i`, `ssh -T`"
+)
+_FAR_HOST: Final = (
+    "The URL's host and port mean behind `prefix` what they mean there: name a host in the URL "
+    "that both ends reach, or run the programs here"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,22 +250,35 @@ class _Child:
 
     def take_opening(self) -> None:
         """Hand over the opening and wait until it was taken; skip what a login shell prints."""
-        self.write(self._program.opening.reveal().encode())
-        noise = 0
+        patience = threading.Timer(_READY_SECONDS, self._time_out)
+        patience.daemon = True
+        patience.start()
+        try:
+            self.write(self._program.opening.reveal().encode())
+            self._ready = self._answers()
+        finally:
+            patience.cancel()
+        if not self._ready:
+            self._close_input()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                # Its own status tells more than that of a kill.
+                self._process.wait(timeout=_GRACE_SECONDS)
+            end_group(self._process)
+            self.finish()
+            raise AssertionError("a program that was not ready ends in an error")
+
+    def _answers(self) -> bool:
+        """Read up to the line that says that data comes next; without it there is no far end."""
         expected = f"{READY}\n".encode()
-        # With data to come, standard input stays open; closing it is `finish`'s, or `read`'s.
-        while line := self._out.readline(_NOISE_LIMIT):
+        noise = 0
+        while noise <= _NOISE_LIMIT and (line := self._out.readline(_NOISE_LIMIT)):
             if line == expected:
-                self._ready = True
-                return
+                return True
+            if line.strip() == READY.encode():
+                return False  # a terminal in between, which would change the copy, too
             noise += len(line)
             self._said.append(self._text(line))
-            if noise > _NOISE_LIMIT or line.rstrip(b"\r\n") == READY.encode():
-                break
-        if line:
-            end_group(self._process)
-        self.finish()
-        raise AssertionError("a program that was not ready ends in an error")
+        return False
 
     def read(self, size: int) -> bytes:
         """Read what it writes; nothing more goes to it."""
@@ -323,32 +354,28 @@ class _Child:
         end_group(self._process)
 
     def _error(self, status: int) -> OrchestrateError:
-        name = self._program.name
         words = [line for line in self._said if line not in {">>>", ""}]
-        where = f" behind `{self._program.command[0]}`" if len(self._program.command) > 1 else ""
-        hint = None
-        if self._stopped:
-            text = f"`{name}` was ended in the middle, as it was asked for"
-        elif self._late:
-            text = f"`{name}` did not end within {self._seconds:g} s"
-        elif status == _MISSING:
-            text = f"there is no `{name}`{where}"
-            hint = (
-                "Install the server's client programs, or name what stands before them in `prefix`"
-            )
-        elif not self._ready:
-            text = f"`{name}`{where} was not reached"
-            hint = (
-                "What stands before it has to pass on standard input and output as they are: "
-                "`docker compose exec -T`, `docker exec -i`, `kubectl exec -i`, `ssh -T`"
-            )
-        else:
-            ended = f"signal {-status}" if status < 0 else f"status {status}"
-            text = f"`{name}` ended with {ended}"
+        text, hint = self._told(status, words)
         if words and status != _MISSING:
             text += f": {_cause(words)}"
         details = {"status": status, "output": words}
         return OrchestrateError(self._code, text, hint=hint, details=details)
+
+    def _told(self, status: int, words: list[str]) -> tuple[str, str | None]:
+        """Return what became of it, and what to do about it."""
+        name, command = self._program.name, self._program.command
+        where = f" behind `{command[0]}`" if len(command) > 1 else ""
+        if self._stopped:
+            return f"`{name}` was ended in the middle, as it was asked for", None
+        if status == _MISSING:
+            return f"there is no `{name}`{where}", _INSTALL
+        if not self._ready:
+            return f"`{name}`{where} was not reached{' in time' if self._late else ''}", _OPEN_ENDS
+        if self._late:
+            return f"`{name}` did not end within {self._seconds:g} s", None
+        ended = f"signal {-status}" if status < 0 else f"status {status}"
+        lost = where and any(_UNCONNECTED.search(line) for line in words)
+        return f"`{name}` ended with {ended}", _FAR_HOST if lost else None
 
 
 def _cause(words: list[str]) -> str:
