@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrate.adapters.copying import dump, load, read_through
-from orchestrate.adapters.destinations import open_destination
+from orchestrate.adapters.copying import Going, dump, load, read_through
+from orchestrate.adapters.destinations import Destination, open_destination
+from orchestrate.dialects.copies import Program
 from orchestrate.domain.backups import DumpFormat
+from orchestrate.errors import OrchestrateError
 from tests.support.copies import (
     content,
     copies_of,
@@ -19,7 +21,7 @@ from tests.support.copies import (
     url_of,
     way_of,
 )
-from tests.support.databases import Database, NewDatabase
+from tests.support.databases import Database, NewDatabase, sqlite_database
 
 FORMS = [
     ("sqlite", "custom"),
@@ -78,3 +80,41 @@ def test_proven(new_database: NewDatabase, tmp_path: Path) -> None:
 
 
 _EVENTS = "SELECT STATUS FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()"
+
+
+@pytest.mark.parametrize(("database", "form"), FORMS, indirect=["database"])
+def test_cut_off(database: Database, form: DumpFormat, tmp_path: Path) -> None:
+    """A copy that ends in the middle is found out by reading it, wherever that is."""
+    fill(database)
+    copies, way, going = copies_of(database), way_of(database, form), going_in(tmp_path, database)
+    listing, trailer = copies.listing(way), copies.trailer(way)
+    with open_destination("backups", root=tmp_path) as destination:
+        dump(copies.dump(url_of(database), way), destination, "copy", going)
+        path = tmp_path / "backups" / "copy"
+        if path.is_dir():
+            path = max(path.iterdir(), key=lambda one: one.stat().st_size)
+        whole = path.read_bytes()
+        for tenth in range(10):
+            path.write_bytes(whole[: len(whole) * tenth // 10])
+            with pytest.raises(OrchestrateError) as caught:
+                _read(listing, trailer, destination, going)
+            assert caught.value.code == "backup-broken"
+
+
+def _read(
+    listing: Program | None, trailer: bytes | None, destination: Destination, going: Going
+) -> None:
+    if listing is not None:
+        load(listing, destination, "copy", going, code="backup-broken")
+    else:
+        read_through(destination, "copy", trailer=trailer, going=going)
+
+
+def test_sqlite_nothing(tmp_path: Path) -> None:
+    """SQLite: a database in which nothing was ever made has a copy that can be told from none."""
+    database = sqlite_database(tmp_path / "nothing.db")
+    Path(database.name).touch()
+    copies, way, going = copies_of(database), way_of(database), going_in(tmp_path, database)
+    with open_destination("backups", root=tmp_path) as destination:
+        assert dump(copies.dump(url_of(database), way), destination, "copy", going).bytes > 0
+        _read(copies.listing(way), None, destination, going)

@@ -48,6 +48,9 @@ def received():
         yield file.name
 
 def checked(path):
+    # SQLite takes no bytes at all for a database; its backup of an empty one has a page.
+    if not os.path.getsize(path):
+        raise sqlite3.DatabaseError("the copy is empty")
     # Immutable: nothing is put beside it, whatever its journal mode.
     with opened(path, "mode=ro&immutable=1") as copy:
         found = [row[0] for row in copy.execute("PRAGMA quick_check(5)")]
