@@ -15,6 +15,9 @@ from orchestrate.adapters.destinations import PIECE, Guarded, part_name
 from orchestrate.errors import OrchestrateError
 
 _EXTRAS: Final = {"sftp": "sftp", "ssh": "sftp", "s3": "s3", "s3a": "s3"}
+_OBJECT_STORES: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "oci"})
+"""Where a folder is but the beginning of names. To make one would make a bucket there, whose name
+somebody may just have misspelt."""
 _KNOWN_HOSTS: Final = (
     "Log in once with `ssh`, or add what `ssh-keyscan` tells to `~/.ssh/known_hosts`, and compare "
     "the key with what the server's owner says"
@@ -76,7 +79,7 @@ class RemoteDestination:
         """Make the folder and write to it."""
         probe = f"{self._folder}/.orchestrate-{secrets.token_hex(6)}"
         try:
-            self._system.makedirs(self._folder, exist_ok=True)
+            self._make_folder(self._folder)
             self._system.pipe_file(probe, b"orchestrate")
             self._system.rm_file(probe)
         except Exception as error:
@@ -111,7 +114,7 @@ class RemoteDestination:
             with self._named_at_the_end(name) as part, self._failing(name):
                 for file, place in _files(path, part):
                     # One by one: not every file system of fsspec's knows what a folder is.
-                    self._system.makedirs(place.rpartition("/")[0], exist_ok=True)
+                    self._make_folder(place.rpartition("/")[0])
                     self._system.put_file(str(file), place)
                 self._check_size(part, _local_size(path))
 
@@ -169,6 +172,10 @@ class RemoteDestination:
             with contextlib.suppress(Exception):
                 close()
 
+    def _make_folder(self, place: str) -> None:
+        if self._url.partition("://")[0] not in _OBJECT_STORES:
+            self._system.makedirs(place, exist_ok=True)
+
     def _place(self, name: str) -> str:
         return f"{self._folder}/{name}"
 
@@ -176,7 +183,7 @@ class RemoteDestination:
     def _named_at_the_end(self, name: str) -> Iterator[str]:
         part = self._place(part_name(name))
         with self._failing(name):
-            self._system.makedirs(self._folder, exist_ok=True)
+            self._make_folder(self._folder)
             self._remove(part)
         try:
             yield part
@@ -184,10 +191,24 @@ class RemoteDestination:
                 self._system.invalidate_cache()
                 if self._system.exists(self._place(name)):
                     raise FileExistsError(f"there is something called {name} already")
-                self._system.mv(part, self._place(name), recursive=self._system.isdir(part))
+                self._move(part, self._place(name))
         except BaseException:
             with contextlib.suppress(Exception):
                 self._remove(part)
+            raise
+
+    def _move(self, part: str, place: str) -> None:
+        if getattr(self._system, "renames_folders", False) or not self._system.isdir(part):
+            self._system.mv(part, place)
+            return
+        # Where a folder is but the beginning of names, each file is moved by itself.
+        try:
+            for one in self._system.find(part):
+                self._system.mv(one, place + str(one)[len(part) :])
+            self._remove(part)
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self._remove(place)
             raise
 
     def _check_size(self, place: str, expected: int) -> None:
@@ -261,6 +282,8 @@ def _local_size(path: Path) -> int:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "No such file or directory"  # some have the path alone for a message
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
 

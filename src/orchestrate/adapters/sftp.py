@@ -27,6 +27,8 @@ class StrictSFTP(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types
     Raises what paramiko raises.
     """
 
+    renames_folders = True
+
     def _connect(self) -> None:
         config = _config().lookup(self.host)
         port = int(self.ssh_kwargs.get("port") or config.get("port", 22))
