@@ -16,8 +16,7 @@ from orchestrate.planning.backups import order_of, superfluous
 from orchestrate.planning.staleness import is_empty
 from orchestrate.reports.backups import backup_json, backup_text, backups_json, backups_text
 from orchestrate.reports.tables import counted
-from orchestrate.run.backups import all_backups, make_backup, retire, row_counts
-from orchestrate.run.journal import all_runs
+from orchestrate.run.backups import all_backups, make_backup, needed_copies, retire, row_counts
 from orchestrate.run.lease_keeper import kept_lease, new_lease
 from orchestrate.run.observe import observe_one
 from orchestrate.run.proofs import prove
@@ -82,7 +81,7 @@ def backup_environment(bench: Workbench, environment: Environment) -> int:
                 order,
                 live_counts=(lambda: row_counts(session, copies)) if copies else None,
             )
-            gone = retire(place, order, needed=_needed(bench) | {copy.id})
+            gone = retire(place, order, needed=needed_copies(bench.state) | {copy.id})
     if bench.invocation.format == "json":
         bench.invocation.json(backup_json(copy))
     else:
@@ -130,7 +129,7 @@ def verify_backups(bench: Workbench, named: Sequence[str], *, restore: bool) -> 
 def prune_backups(bench: Workbench, named: Sequence[str], *, keep: int | None, yes: bool) -> int:
     """Remove what retention does not keep, once a person agreed; return the exit status."""
     environments = bench.chosen(named)
-    needed = _needed(bench)
+    needed = needed_copies(bench.state)
     everything = all_backups(bench.state)
     gone: list[Backup] = []
     for environment in environments:
@@ -184,12 +183,6 @@ def _confirm(
     )
     if typed.strip() != environment.name:
         raise OrchestrateError("not-confirmed", "That is not its name; nothing was removed")
-
-
-def _needed(bench: Workbench) -> frozenset[str]:
-    """Return the copies that an unfinished run, or one that failed last, may have to put back."""
-    open_runs = {run.id for run in all_runs(bench.state) if run.resumable}
-    return frozenset(one.id for one in all_backups(bench.state) if one.run in open_runs)
 
 
 def _chosen(bench: Workbench, named: Sequence[str], *, removed_too: bool = False) -> list[Backup]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-# Everything of the database goes, in the transaction that puts the copy back. The schema `public` is made again with its owner and its grants, as a copy
-# takes it for granted.
+# Everything of the database goes, in the transaction that puts the copy back. The schema `public`
+# is made again with its owner, its grants and its comment, as a copy takes it for granted.
 POSTGRESQL_CLEAR: Final = r"""
 BEGIN;
 SET LOCAL client_min_messages = warning;

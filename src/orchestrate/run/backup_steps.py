@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Direction, Step
 from orchestrate.errors import OrchestrateError
-from orchestrate.run.backups import make_backup, retire, row_counts
+from orchestrate.run.backups import make_backup, needed_copies, retire, row_counts
 from orchestrate.run.proofs import prove
 from orchestrate.run.session import Session
 from orchestrate.run.stepping import Done, Trouble, Work
@@ -72,7 +72,8 @@ class BackupSteps:
             bytes=copy.bytes,
             verified=copy.verified,
         )
-        retire(self.work.scratch, order, needed=frozenset({copy.id}))
+        put_back = {one.copy for one in self.work.plan.steps if one.copy is not None}
+        retire(self.work.scratch, order, needed=needed_copies(self.work.scratch.state) | put_back)
         return Done(session=session, heads=heads)
 
     def _stop(self) -> bool:

@@ -36,6 +36,7 @@ from orchestrate.planning.backups import (
 from orchestrate.planning.digests import sha256_text
 from orchestrate.planning.staleness import words
 from orchestrate.run.backup_commands import copied_by_command
+from orchestrate.run.journal import all_runs
 from orchestrate.run.lease_keeper import is_gone, this_host, this_person
 from orchestrate.run.scratch import ScratchPlace
 from orchestrate.run.session import Access, Session
@@ -259,6 +260,12 @@ def retire(
     return tuple(going)
 
 
+def needed_copies(state: StateStore) -> frozenset[str]:
+    """Return the copies that a run which is not over may have to put back."""
+    open_runs = {run.id for run in all_runs(state) if run.resumable}
+    return frozenset(one.id for one in all_backups(state) if one.run in open_runs)
+
+
 def _is_of(copy: Backup, access: Access) -> bool:
     return (copy.environment, copy.target) == (access.environment, access.target)
 
@@ -277,7 +284,9 @@ def _remove_leftovers(place: ScratchPlace, destination: Destination) -> None:
         if data["host"] != this_host() or not is_gone(int(data["pid"])):
             continue
         with contextlib.suppress(OrchestrateError):
-            destination.remove(part_name(str(data["file"])))
+            for name in (part_name(str(data["file"])), str(data["file"])):
+                # Complete or not: what was never recorded is no copy.
+                destination.remove(name)
             record(place, "backup.removed", copy=identifier, why="cut off")
 
 
