@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrate.adapters.copying import Going, ask, dump, fingerprint, load, read_through
+from orchestrate.adapters.copy_programs import Going
+from orchestrate.adapters.copying import ask, dump, fingerprint, load, read_through
 from orchestrate.adapters.destinations import Destination, open_destination
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.dialects.copies import Program, Way, through_shell
@@ -197,7 +198,7 @@ def test_silent_prefix(
     destination: Destination, going: Going, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What neither answers nor ends is not waited for for ever."""
-    monkeypatch.setattr("orchestrate.adapters.copying._READY_SECONDS", 0.3)
+    monkeypatch.setattr("orchestrate.adapters.copy_programs._READY_SECONDS", 0.3)
     silent = Program(name="copier", command=("sleep", "600"), opening=Secret("x\n"))
     patient = replace(going, timeout=None)
     error = failing(lambda: dump(silent, destination, "one", patient))

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrate.adapters.copying import Going, dump, load, read_through
+from orchestrate.adapters.copy_programs import Going
+from orchestrate.adapters.copying import dump, load, read_through
 from orchestrate.adapters.destinations import Destination, open_destination
 from orchestrate.dialects.copies import Program
 from orchestrate.domain.backups import DumpFormat

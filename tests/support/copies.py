@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from orchestrate.adapters.copying import Going
+from orchestrate.adapters.copy_programs import Going
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.dialects.copies import Copies, Way
 from orchestrate.dialects.registry import dialect_for

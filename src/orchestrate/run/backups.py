@@ -16,7 +16,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from orchestrate.adapters.copying import Going, Written, dump
+from orchestrate.adapters.copy_programs import Going
+from orchestrate.adapters.copying import Written, dump
 from orchestrate.adapters.destinations import Destination, open_destination, part_name
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies, Way

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from orchestrate.adapters.copying import Going, load, read_through
+from orchestrate.adapters.copy_programs import Going
+from orchestrate.adapters.copying import load, read_through
 from orchestrate.adapters.destinations import Destination
 from orchestrate.dialects.copies import Copies, Way
 from orchestrate.dialects.difference import compare
