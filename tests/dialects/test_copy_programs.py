@@ -76,8 +76,8 @@ def test_postgresql_connection(url: str, connection: str) -> None:
     import shlex
 
     words = shlex.split(opening(url).splitlines()[-2])
-    assert words[:4] == ["exec", "pg_dump", "--no-password", "--format=custom"]
-    assert words[4:] == [f"--dbname={connection}"]
+    assert words[:3] == ["exec", "pg_dump", "--no-password"]
+    assert words[4:] == ["--format=custom", f"--dbname={connection}"]
 
 
 @pytest.mark.parametrize(
@@ -178,6 +178,19 @@ def test_odd_names(database: Database, new_database: NewDatabase, tmp_path: Path
             f"DROP DATABASE {quoted}",
             f"DROP USER {user}" if server.kind == "mariadb" else f"DROP ROLE {quoted}",
         )
+
+
+def test_locked(new_database: NewDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL: a table that somebody keeps locked is waited for, and not for ever."""
+    monkeypatch.setattr("orchestrate.dialects.postgresql_copies._LOCK_TIMEOUT", "300ms")
+    database = new_database("postgresql")
+    database.execute("CREATE TABLE t (a int)")
+    with contextlib.closing(database.connect()) as holder:
+        holder.execute("BEGIN")
+        holder.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        assert "timeout" in (_dumped(database, USER, tmp_path) or "")
+        holder.execute("ROLLBACK")
+    assert _dumped(database, USER, tmp_path) is None
 
 
 def test_socket(postgresql_server: Server, new_database: NewDatabase, tmp_path: Path) -> None:

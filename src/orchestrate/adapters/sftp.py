@@ -18,6 +18,8 @@ from fsspec.implementations.sftp import SFTPFileSystem  # type: ignore[import-un
 _CONNECT_SECONDS: Final = 30.0
 _SILENCE_SECONDS: Final = 120.0
 """A server that says nothing for so long is gone."""
+_REQUESTS_AHEAD: Final = 128
+"""Of 32 KiB each."""
 _SYSTEM_KNOWN_HOSTS: Final = "/etc/ssh/ssh_known_hosts"
 
 
@@ -74,7 +76,8 @@ class StrictSFTP(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types
             file.set_pipelined(True)
             file.discard = partial(_discard, file)
         else:
-            file.prefetch()
+            # As far ahead as that, and no further: what nobody has read yet is held in memory.
+            file.prefetch(max_concurrent_requests=_REQUESTS_AHEAD)
         return file
 
 

@@ -42,6 +42,8 @@ _SOCKET: Final = re.compile(r"(?P<folder>.*)/\.s\.PGSQL\.(?P<port>\d+)")
 _VERSION: Final = re.compile(
     r"^(?P<name>\w+) \(PostgreSQL\) (?P<version>(?P<major>\d+)\S*)", re.MULTILINE
 )
+_LOCK_TIMEOUT: Final = "5min"
+"""How long a table that somebody is changing is waited for; left alone, for ever."""
 _TRAILER: Final = b"-- PostgreSQL database dump complete"
 
 _TABLES: Final = """\
@@ -96,7 +98,8 @@ class PostgreSQLCopies:
     def dump(self, url: DatabaseUrl, way: Way) -> Program:
         """Return the call of `pg_dump`."""
         connection, environ = _connection(url)
-        words = ["pg_dump", "--no-password", f"--format={way.format}", f"--dbname={connection}"]
+        words = ["pg_dump", "--no-password", f"--lock-wait-timeout={_LOCK_TIMEOUT}"]
+        words += [f"--format={way.format}", f"--dbname={connection}"]
         command = f"exec {shlex.join(words)}"
         if way.format == "directory":
             command += f' --jobs={way.jobs} --file="${PATH_VARIABLE}"'
