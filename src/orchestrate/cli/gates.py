@@ -104,7 +104,7 @@ def refuse_closed(plan: Plan) -> None:
         if gate.state == "closed":
             raise OrchestrateError(
                 refusal_code(gate),
-                f"The gate `{gate.kind}` of {plan.environment} is closed: {gate.detail}",
+                f"The gate `{gate.kind}` is closed: {gate.detail}",
                 where=plan.environment,
                 hint=_way_through(gate, plan),
             )
