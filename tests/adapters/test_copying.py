@@ -66,11 +66,11 @@ def failing(act: Callable[[], object]) -> OrchestrateError:
 
 
 def test_flat_memory(destination: Destination, going: Going) -> None:
-    """A copy of half a gigabyte needs no more memory than a small one."""
+    """A copy of a quarter of a gigabyte needs no more memory than a small one."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seen: list[int] = []
     telling = Going(folder=going.folder, redactor=going.redactor, on_bytes=seen.append)
-    size = 512 << 20
+    size = 256 << 20
     made = dump(program(f"exec head -c {size} /dev/zero"), destination, "one", telling)
     assert made.bytes == size == seen[-1]
     load(program("exec cat >/dev/null"), destination, "one", going, code="restore-failed")
@@ -158,6 +158,15 @@ def test_full_disk(tmp_path: Path, going: Going) -> None:
         assert error.code == "backup-failed"
         assert error.message.endswith("backups/one cannot be written: File too large")
         assert nothing_left(destination)
+
+
+def test_talkative_program(destination: Destination, going: Going) -> None:
+    """What a program prints beside a folder that it writes never stops it."""
+    talking = 'seq 200000; mkdir "$ORCHESTRATE_COPY" && seq 9 >"$ORCHESTRATE_COPY"/rows'
+    made = dump(program(talking, place="folder"), destination, "one", going)
+    assert made.bytes == 18
+    reading = program('seq 200000; cat "$ORCHESTRATE_COPY"/rows', place="folder")
+    assert load(reading, destination, "one", going, code="restore-failed")[-1] == "9"
 
 
 def test_missing_trailer(destination: Destination, going: Going) -> None:

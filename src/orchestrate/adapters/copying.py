@@ -38,6 +38,7 @@ def dump(program: Program, destination: Destination, name: str, going: Going) ->
         with destination.placing(name) as path:
             with started_program(program, going, "backup-failed", path=path) as child:
                 child.take_opening()
+                child.drain()
                 child.finish()
             if not path.exists():
                 text = f"`{program.name}` ended well and wrote nothing where it was told to"
@@ -72,6 +73,7 @@ def load(
             started_program(program, going, code, path=path) as child,
         ):
             child.take_opening()
+            child.drain()
             return child.finish()
     with destination.reading(name) as file, started_program(program, going, code) as child:
         child.take_opening()
