@@ -46,7 +46,7 @@ def test_downgrade_and_upgrade_are_runs(one: Workspace, database: Database) -> N
     assert "note" not in database.columns("t2")
     run = one.ok("history", "--format", "json").json()["runs"][0]
     assert (run["direction"], run["command"]) == ("downgrade", "alembic downgrade -2")
-    assert [step["revision"] for step in run["steps"]] == ["r006", "r005"]
+    assert [step["id"] for step in run["steps"]] == ["001-r006", "002-r005", "003-verify"]
     assert "downgrade from r006 to r004" in one.ok("show", run["id"]).stdout
     one.ok("alembic", "dev", "--yes", "--", "upgrade", "+1")
     assert database.heads() == ["r005"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from orchestrate.planning.run_state import fold
 from tests.support.values import STARTED, events
 
@@ -59,3 +61,24 @@ def test_events_of_other_things() -> None:
     """Identities and leases belong to no run."""
     told = events([("identity.recorded", None, {})], run="")
     assert fold(told) == {}
+
+
+def test_the_schema_at_both_ends() -> None:
+    """Read for the run itself, or recorded before its first step; a later step tells nothing."""
+    begun = {"heads": ["r1"], "revision": "r2", "snapshot": "first"}
+    started = {**STARTED, "heads": ["r1"]}
+    told: list[tuple[Any, str | None, dict[str, Any]]] = [
+        ("run.started", None, started),
+        ("step.started", "001-r2", begun),
+        ("step.failed", "001-r2", {"message": "no"}),
+        ("step.started", "001-r2", {**begun, "snapshot": "again"}),
+        ("step.finished", "001-r2", {}),
+        ("run.schema", None, {"when": "after", "heads": ["r2"], "snapshot": "last"}),
+    ]
+    run = fold(events(told))["run-1"]
+    assert (run.schema_before, run.schema_after) == ("first", "last")
+    data = {"when": "before", "heads": ["r1"], "snapshot": "read"}
+    read: tuple[Any, None, dict[str, Any]] = ("run.schema", None, data)
+    assert fold(events([told[0], read, *told[1:]]))["run-1"].schema_before == "read"
+    late = {**begun, "heads": ["r2"]}
+    assert fold(events([told[0], ("step.started", "x", late)]))["run-1"].schema_before is None

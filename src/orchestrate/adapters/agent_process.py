@@ -151,6 +151,21 @@ class AgentProcess:
                 return found
         raise AssertionError("a request ends with a result or raises")
 
+    def later(
+        self, do: str, *, deadline: float | None, **fields: Any
+    ) -> Callable[[], Mapping[str, Any]]:
+        """Make a request and return what waits for its result; make no other one before that."""
+        mine, ends_at = self._begin(do, deadline, fields)
+
+        def result() -> Mapping[str, Any]:
+            for message in self._answers(mine, ends_at, deadline):
+                if message.event == "result":
+                    found: Mapping[str, Any] = message.fields["result"]
+                    return found
+            raise AssertionError("a request ends with a result or raises")
+
+        return result
+
     def tell(self, do: str, **fields: Any) -> None:
         """Make a request whose end nobody waits for, and whose failure nobody is told of."""
         if not self._failed and not self._closed:
@@ -164,14 +179,25 @@ class AgentProcess:
         the deadline (in seconds, for the whole request), and `agent-failed` when the agent ends or
         talks nonsense. May be left before its end: what still comes is dropped.
         """
+        mine, ends_at = self._begin(do, deadline, fields)
+        yield from self._answers(mine, ends_at, deadline)
+
+    def _begin(
+        self, do: str, deadline: float | None, fields: Mapping[str, Any]
+    ) -> tuple[int, float | None]:
+        """Make a request; return its number and when its time is over."""
         if self._failed or self._closed:
             raise OrchestrateError("agent-failed", f"the agent `{self._name}` is no longer usable")
         self._last_id += 1
-        mine = self._last_id
         self._phase = do
         self._running = do == "run"
-        self._send({"id": mine, "do": do, "deadline": deadline, **fields})
+        self._send({"id": self._last_id, "do": do, "deadline": deadline, **fields})
         ends_at = None if deadline is None else time.monotonic() + deadline + _GRACE_SECONDS
+        return self._last_id, ends_at
+
+    def _answers(
+        self, mine: int, ends_at: float | None, deadline: float | None
+    ) -> Iterator[Message]:
         while True:
             message = self._next(ends_at, deadline)
             if message.fields.get("id") != mine:

@@ -176,14 +176,17 @@ def _move(
     command: str,
 ) -> int:
     from orchestrate.cli.applying import apply_environment  # noqa: PLC0415
+    from orchestrate.cli.rolling_back import Wanted, roll_back  # noqa: PLC0415
 
+    if move.direction == "downgrade":
+        back = Wanted(to=move.to, command=command, arguments=move.arguments)
+        return roll_back(bench, environment, seen, back, yes=yes)
     return apply_environment(
         bench,
         environment,
         seen,
         to=move.to,
         yes=yes,
-        direction=move.direction,
         command=command,
         arguments=move.arguments,
     )

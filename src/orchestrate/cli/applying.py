@@ -21,7 +21,7 @@ from orchestrate.cli.gating import (
 )
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.outcome import Outcome
-from orchestrate.domain.plan import NO_ARGUMENTS, Arguments, Direction, Plan
+from orchestrate.domain.plan import NO_ARGUMENTS, Arguments, Plan
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.reports.plans import plan_text
@@ -37,7 +37,6 @@ def apply_environment(
     *,
     to: str | None,
     yes: bool,
-    direction: Direction = "upgrade",
     command: str | None = None,
     arguments: Arguments = NO_ARGUMENTS,
 ) -> int:
@@ -58,7 +57,7 @@ def apply_environment(
             bench,
             environment,
             seen,
-            direction=direction,
+            direction="upgrade",
             to=to or environment.to,
             arguments=arguments,
         )

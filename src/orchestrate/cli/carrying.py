@@ -10,6 +10,8 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import click
@@ -18,12 +20,15 @@ from orchestrate import __version__
 from orchestrate.cli.gates import step_gate
 from orchestrate.cli.gating import refuse_stale, refuse_unfinished
 from orchestrate.cli.progress import progress_for
+from orchestrate.cli.replaying import replayed_schema
+from orchestrate.cli.ways_back import good_copy
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.durations import duration
 from orchestrate.domain.events import EventKind, NewEvent
 from orchestrate.domain.observation import Observation
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Plan
+from orchestrate.domain.snapshot import SchemaRows
 from orchestrate.errors import ExitStatus, OrchestrateError
 from orchestrate.planning.chain import Chain
 from orchestrate.planning.run_state import RunState
@@ -113,6 +118,9 @@ def carry_out(
                 interruption=interruption,
                 scratch=bench.scratch_place(environment, session.access),
                 gate=step_gate(bench, environment),
+                replay=lambda heads: replayed_schema(
+                    bench, environment, session.access, chain, heads
+                ),
             ),
             leftover=Leftover(plan=plan, chain=chain, recorder=recorder, choice=choice),
             lock_retries=lock_retries,
@@ -120,6 +128,8 @@ def carry_out(
 
         try:
             with heeding_signals(interruption):
+                # The agent reads the schema while the start is made durable.
+                reading = session.schema_soon() if _reads_first(plan, run) else None
                 _journal_start(
                     bench,
                     plan,
@@ -129,7 +139,8 @@ def carry_out(
                     command=command,
                     ends=ends,
                 )
-                outcome = _carried_out(execution, session)
+                outcome = _carried_out(execution, session, reading)
+                outcome = _with_copy(bench, plan, chain, name, outcome)
                 over = run.ends if run else ends
                 if over and outcome.status == "succeeded":
                     _end_other(bench, over, by=name)
@@ -141,10 +152,24 @@ def carry_out(
     return _tell(bench, plan, name, outcome, seconds=seconds, before=run.done if run else 0)
 
 
-def _carried_out(execution: Execution, session: Session) -> Outcome:
+def _reads_first(plan: Plan, run: RunState | None) -> bool:
+    """Tell whether to read the schema for the record of how the run began.
+
+    Not where the run has begun to change it, nor where the first step that changes something is
+    recorded together with the schema before it.
+    """
+    if run is not None and (run.steps or run.schema_before):
+        return False
+    first = next((step for step in plan.steps if step.kind != "backup"), None)
+    return first is None or first.transactional
+
+
+def _carried_out(
+    execution: Execution, session: Session, reading: Callable[[], SchemaRows] | None
+) -> Outcome:
     """Return how it ended; when journal or target were lost on the way, as a run to resume."""
     try:
-        return execution.carry_out(session)
+        return execution.carry_out(session, reading=reading)
     except OrchestrateError as error:
         return Outcome(status="stopped", code=error.code, message=error.message)
 
@@ -156,6 +181,18 @@ def _end_other(bench: Workbench, run: str, *, by: str) -> None:
     now = bench.clock.now()
     bench.state.append([NewEvent(kind="run.aborted", at=now, run=run, step=None, data=data)])
     bench.invocation.say(f"{run} is over: {message}")
+
+
+def _with_copy(bench: Workbench, plan: Plan, chain: Chain, run: str, outcome: Outcome) -> Outcome:
+    """Return how a way back ended together with the copy that is its second line."""
+    compared = any(step.kind == "verify" for step in plan.steps)
+    if outcome.status == "succeeded" or not (compared or plan.direction == "downgrade"):
+        return outcome
+    with contextlib.suppress(OrchestrateError):
+        heads = plan.steps[-1].to_heads
+        copy = good_copy(bench, chain, environment=plan.environment, heads=heads, run=run)
+        return replace(outcome, copy=copy)
+    return outcome
 
 
 def _interruption(bench: Workbench, sessions: list[Session]) -> Interruption:
@@ -298,6 +335,7 @@ def _complain(bench: Workbench, plan: Plan, run: str, outcome: Outcome) -> None:
             "blockers": outcome.blockers,
             "unusable": outcome.unusable,
             "remedies": outcome.remedies,
+            "backup": outcome.copy.id if outcome.copy else None,
         },
     }
     bench.invocation.complain(json.dumps({"error": error}, ensure_ascii=False))

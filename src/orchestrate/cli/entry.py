@@ -23,6 +23,7 @@ LOOKING: Final = frozenset(
         "status",
         "plan",
         "apply",
+        "rollback",
         "resume",
         "backup",
         "restore",

@@ -16,10 +16,17 @@ from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import EventKind, NewEvent
 from orchestrate.domain.leases import RecordedIdentity
 from orchestrate.domain.observation import Observation
-from orchestrate.domain.plan import NO_ARGUMENTS, Arguments, Direction, Gate, Plan
+from orchestrate.domain.plan import (
+    NO_ARGUMENTS,
+    Arguments,
+    Direction,
+    Gate,
+    Plan,
+    SchemaCheck,
+)
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
-from orchestrate.planning.chain import Chain
+from orchestrate.planning.chain import Chain, Move
 from orchestrate.planning.identities import IdentityVerdict, identify
 from orchestrate.planning.plan_maker import Wish, make_plan
 from orchestrate.planning.staleness import moved
@@ -50,8 +57,13 @@ def prepare(
     to: str,
     others: tuple[Observation, ...] = (),
     arguments: Arguments = NO_ARGUMENTS,
+    moves: tuple[Move, ...] | None = None,
+    check: SchemaCheck | None = None,
 ) -> Prepared:
     """Make the plan for an observed target, all gates looked at.
+
+    `moves` are the very moves to make, in place of the way to `to`; `check` is what the schema is
+    compared with at the end.
 
     Raises `identity-changed`, `same-database` and what `make_plan` raises.
     """
@@ -73,6 +85,8 @@ def prepare(
             baseline=project.baseline,
             arguments=arguments,
             backup=ordered_backup(bench, environment),
+            moves=moves,
+            check=check,
         ),
         observation,
         chain,
@@ -223,6 +237,7 @@ def refuse_unfinished(
         where=observation.environment,
         hint=hint + f"`orchestrate show {run.id}` tells how far it came, "
         f"`orchestrate abort {run.id}` ends it",
+        details={"run": run.id},
     )
 
 

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "status": ("orchestrate.cli.status", "status", "Show where every environment stands"),
     "plan": ("orchestrate.cli.plan", "plan", "Show what would be done, and why"),
     "apply": ("orchestrate.cli.apply", "apply", "Plan and carry out, or carry out a saved plan"),
+    "rollback": ("orchestrate.cli.rollback", "rollback", "Take ENV back, and prove that it is"),
     "resume": ("orchestrate.cli.resume", "resume", "Go on with an unfinished run"),
     "abort": ("orchestrate.cli.resume", "abort", "End an unfinished run, its state explained"),
     "history": ("orchestrate.cli.history", "history", "List runs, or verify the journal"),

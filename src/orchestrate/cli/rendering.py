@@ -14,12 +14,16 @@ from orchestrate.run.session import Session
 from orchestrate.stores.plan_files import write_file
 
 
-def with_sql(plan: Plan, session: Session) -> Plan:
-    """Return the plan with each step's SQL, or why a step cannot be rendered offline."""
+def with_sql(plan: Plan, session: Session, *, at_most: float | None = None) -> Plan:
+    """Return the plan with each step's SQL, or why a step cannot be rendered offline.
+
+    `at_most` seconds, after which the session is lost; then only what calls nothing but Alembic and
+    SQLAlchemy is rendered.
+    """
     revisions = [step for step in plan.steps if step.kind in {"upgrade", "downgrade"}]
     if not revisions:
         return plan
-    rendered = session.render(revisions)
+    rendered = session.render(revisions, at_most=at_most)
     return replace(
         plan,
         steps=tuple(
@@ -30,13 +34,14 @@ def with_sql(plan: Plan, session: Session) -> Plan:
 
 def _with_sql(step: Step, rendered: Any) -> Step:
     parts = [rendered[f"{step.id}/{number}"] for number in range(max(1, len(step.parts)))]
-    errors = [part["up_error"] for part in parts if part["up_error"]]
+    way, back = ("up", "down") if step.kind == "upgrade" else ("down", "up")
+    errors = [part[f"{way}_error"] for part in parts if part[f"{way}_error"]]
     return replace(
         step,
-        sql=None if errors else "\n".join(part["up"] or "" for part in parts),
+        sql=None if errors else "\n".join(part[way] or "" for part in parts),
         sql_back=None
-        if any(part["down_error"] for part in parts)
-        else "\n".join(part["down"] or "" for part in reversed(parts)),
+        if any(part[f"{back}_error"] for part in parts)
+        else "\n".join(part[back] or "" for part in reversed(parts)),
         sql_error="; ".join(explain_rendering(one) for one in errors) or None,
     )
 

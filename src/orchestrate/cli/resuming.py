@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
@@ -145,33 +146,41 @@ def abort_run(bench: Workbench, *, run: str) -> int:
         bench.invocation.data(f"{chosen.id} has ended already: {chosen.status}")
         return 0
     full = run_with_steps(bench.state, run) or chosen
-    wanted = new_lease(
-        environment=chosen.environment,
-        target=chosen.environment,
-        target_key=chosen.target_keys[0],
-        run=run,
-        clock=bench.clock,
-        token=secrets.token_hex(6),
-    )
-    # Under the lease: a run that is alive somewhere is not ended behind its back.
-    with kept_lease(bench.state, wanted, bench.clock):
-        message = _explain(bench, full)
-        bench.state.append(
-            [
-                NewEvent(
-                    kind="run.aborted",
-                    at=bench.clock.now(),
-                    run=run,
-                    step=None,
-                    data={"by": this_person(), "message": message},
-                )
-            ]
-        )
+    message = end_run(bench, full, lambda: _explain(bench, full))
     if bench.invocation.format == "json":
         bench.invocation.json({"run": run, "status": "aborted", "message": message})
     else:
         bench.invocation.data(f"Aborted {run}: {message}")
     return 0
+
+
+def end_run(bench: Workbench, run: RunState, explain: Callable[[], str]) -> str:
+    """Record that an unfinished run was given up, and what it leaves; return that.
+
+    Under the lease: a run that is alive somewhere is not ended behind its back.
+    """
+    wanted = new_lease(
+        environment=run.environment,
+        target=run.environment,
+        target_key=run.target_keys[0],
+        run=run.id,
+        clock=bench.clock,
+        token=secrets.token_hex(6),
+    )
+    with kept_lease(bench.state, wanted, bench.clock):
+        message = explain()
+        bench.state.append(
+            [
+                NewEvent(
+                    kind="run.aborted",
+                    at=bench.clock.now(),
+                    run=run.id,
+                    step=None,
+                    data={"by": this_person(), "message": message},
+                )
+            ]
+        )
+    return message
 
 
 def _explain(bench: Workbench, run: RunState) -> str:

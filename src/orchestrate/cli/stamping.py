@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 
 from orchestrate import __version__
@@ -25,6 +24,7 @@ from orchestrate.cli.gating import (
     retries_of,
     show_plan,
 )
+from orchestrate.cli.replaying import replayed_schema
 from orchestrate.cli.workbench import Workbench
 from orchestrate.dialects.difference import compare
 from orchestrate.domain.observation import Observation
@@ -38,7 +38,7 @@ from orchestrate.planning.plan_maker import Wish, assembled
 from orchestrate.planning.staleness import words
 from orchestrate.reports.tables import counted
 from orchestrate.run.observe import Seen, open_session
-from orchestrate.run.scratch import replayed, scratch_database
+from orchestrate.run.scratch import obstacle
 from orchestrate.run.session import Session
 
 _GATE = "proof"
@@ -163,54 +163,32 @@ def _prove(
     to_heads: tuple[str, ...],
 ) -> Proof:
     """Compare the target's schema with the claimed one, by the best means there are."""
-    project = bench.spec.project_of(environment)
-    place = bench.scratch_place(environment, session.access)
-    if bench.invocation.format != "json":
-        bench.invocation.say(
-            f"Comparing the schema of {environment.name} with {words(to_heads)}, "
-            "made anew in a scratch database"
-        )
     try:
-        with scratch_database(place, secrets.token_hex(6)) as access:
-            expected = replayed(
-                access,
-                chain,
-                to_heads,
-                transactions=project.transactions,
-                baseline=project.baseline,
-            )
+        expected = replayed_schema(bench, environment, session.access, chain, to_heads)
     except OrchestrateError as error:
-        return _prove_by_models(session, chain, to_heads, obstacle=_obstacle(error))
+        return _prove_by_models(session, chain, to_heads, because=obstacle(error))
     return Proof(
         way=f"the schema is that of {words(to_heads)}, made anew in a scratch database",
         differences=compare(expected, session.snapshot()),
     )
 
 
-def _obstacle(error: OrchestrateError) -> str:
-    if error.code == "scratch-unavailable":
-        return f"no scratch database can be made ({error.message})"
-    step = error.details.get("step")
-    at = f" at {step}" if step else ""
-    return f"the revisions do not run on an empty database{at} ({error.message})"
-
-
 def _prove_by_models(
-    session: Session, chain: Chain, to_heads: tuple[str, ...], *, obstacle: str
+    session: Session, chain: Chain, to_heads: tuple[str, ...], *, because: str
 ) -> Proof:
     """Compare with the models, which are those of the heads and of nothing before."""
     if to_heads != chain.heads:
-        return Proof(way=None, obstacle=f"{obstacle}, and the models are those of the heads")
+        return Proof(way=None, obstacle=f"{because}, and the models are those of the heads")
     try:
         # An agent of its own: what the models do at import is theirs, and a failure ends it.
         with open_session(session.access) as other:
             found = other.differences_to_models()
     except OrchestrateError as error:
-        return Proof(way=None, obstacle=f"{obstacle}, and comparing the models failed: {error}")
+        return Proof(way=None, obstacle=f"{because}, and comparing the models failed: {error}")
     if found is None:
-        return Proof(way=None, obstacle=f"{obstacle}, and env.py names no models to compare with")
+        return Proof(way=None, obstacle=f"{because}, and env.py names no models to compare with")
     way = "the schema is that of the models, as far as autogenerate sees"
-    return Proof(way=f"{way}; {obstacle}", differences=found)
+    return Proof(way=f"{way}; {because}", differences=found)
 
 
 def _gate(

@@ -9,6 +9,7 @@ from typing import Final
 from orchestrate.dialects.canonical import make_snapshot, text
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
+from orchestrate.dialects.row_counts import RowCounts
 from orchestrate.dialects.scratch import Scratch
 from orchestrate.dialects.signs import NETWORK, Signs, first_fitting, sign
 from orchestrate.domain.equipment import Driver, Program
@@ -48,6 +49,7 @@ class Generic:
     rights: Rights | None = None
     scratch: Scratch | None = None
     copies: Copies | None = None
+    row_counts: RowCounts | None = None
 
     def __init__(self, name: str) -> None:
         self.name = name

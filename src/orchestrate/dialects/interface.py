@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from orchestrate.dialects.copies import Copies
+from orchestrate.dialects.row_counts import RowCounts
 from orchestrate.dialects.scratch import Scratch
 from orchestrate.domain.diagnosis import Check, Rows, Storage
 from orchestrate.domain.equipment import Driver, Program
@@ -110,6 +111,8 @@ class Dialect(Protocol):
     """How an empty database beside a target is made; None where that is not known."""
     copies: Copies | None
     """How a database is copied and put back; None where that is not known."""
+    row_counts: RowCounts | None
+    """How many rows tables have; None where that cannot be asked cheaply."""
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs; timeouts in seconds, None for the server's own."""

@@ -22,6 +22,7 @@ from orchestrate.dialects.mysql_copies import MySQLCopies
 from orchestrate.dialects.mysql_rights import MySQLRights
 from orchestrate.dialects.mysql_scratch import SCRATCH
 from orchestrate.dialects.mysql_signs import SIGNS
+from orchestrate.dialects.row_counts import MYSQL, RowCounts
 from orchestrate.dialects.scratch import Scratch
 from orchestrate.dialects.signs import first_fitting
 from orchestrate.domain.equipment import Driver, Program
@@ -143,6 +144,7 @@ class MySQL:
     rights: Rights | None = MySQLRights()
     scratch: Scratch | None = SCRATCH
     copies: Copies | None = MySQLCopies()
+    row_counts: RowCounts | None = MYSQL
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs."""

@@ -13,6 +13,7 @@ from orchestrate.dialects.postgresql_copies import PostgreSQLCopies
 from orchestrate.dialects.postgresql_rights import PostgreSQLRights
 from orchestrate.dialects.postgresql_scratch import SCRATCH
 from orchestrate.dialects.postgresql_signs import SIGNS
+from orchestrate.dialects.row_counts import POSTGRESQL, RowCounts
 from orchestrate.dialects.scratch import Scratch
 from orchestrate.dialects.signs import first_fitting
 from orchestrate.domain.equipment import Driver, Program
@@ -95,6 +96,7 @@ class PostgreSQL:
     rights: Rights | None = PostgreSQLRights()
     scratch: Scratch | None = SCRATCH
     copies: Copies | None = PostgreSQLCopies()
+    row_counts: RowCounts | None = POSTGRESQL
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs.

@@ -9,6 +9,7 @@ from orchestrate.dialects import sqlite_schema
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
+from orchestrate.dialects.row_counts import Counted, RowCounts
 from orchestrate.dialects.scratch import Scratch, ScratchFile
 from orchestrate.dialects.signs import Signs, driver_signs, first_fitting, sign
 from orchestrate.dialects.sqlite_copies import SQLiteCopies
@@ -79,6 +80,7 @@ class SQLite:
     rights: Rights | None = SQLiteRights()
     scratch: Scratch | None = ScratchFile()
     copies: Copies | None = SQLiteCopies()
+    row_counts: RowCounts | None = Counted()
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs; SQLite has no statement timeout."""

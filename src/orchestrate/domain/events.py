@@ -13,6 +13,7 @@ EventKind = Literal[
     "run.stopped",
     "run.finished",
     "run.aborted",
+    "run.schema",
     "step.started",
     "step.withdrawn",
     "step.left-transaction",

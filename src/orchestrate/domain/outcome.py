@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from orchestrate.domain.backups import Backup
 from orchestrate.domain.snapshot import Difference
 from orchestrate.errors import OrchestrateError
 
@@ -40,3 +41,5 @@ class Outcome:
     """Statements that take away, or finish, what is not usable."""
     blockers: tuple[str, ...] = ()
     """Sessions that held the lock which was waited for, one line each."""
+    copy: Backup | None = None
+    """The backup that would bring the target back, after a rollback that did not succeed."""

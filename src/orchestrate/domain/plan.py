@@ -16,7 +16,7 @@ FORMAT: Final = "orchestrate.plan/1"
 
 Direction = Literal["upgrade", "downgrade", "stamp", "restore"]
 Mode = Literal["session", "isolated", "native"]
-StepKind = Literal["upgrade", "downgrade", "stamp", "hook", "backup", "restore"]
+StepKind = Literal["upgrade", "downgrade", "stamp", "hook", "backup", "restore", "verify"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,16 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaCheck:
+    """What a `verify` step compares the schema with."""
+
+    snapshot: str | None
+    """Digest of the schema in the state store; None: the project's revisions make it anew."""
+    source: str
+    """Where it comes from, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One thing done to one target; carries all that is needed to run, check and resume it."""
 
@@ -66,6 +76,8 @@ class Step:
     """How the copy of a `backup` step is made."""
     copy: str | None = None
     """The backup that a `restore` step puts back."""
+    check: SchemaCheck | None = None
+    """What the schema has to be after a `verify` step."""
     sql: str | None = None
     """What Alembic renders offline, when it was asked for; for reading, never executed."""
     sql_back: str | None = None

@@ -144,6 +144,28 @@ class Chain:
         """
         with _translated(to if isinstance(to, str) else " ".join(to)):
             nodes = list(self._walk(direction, heads, to))
+        return self._moved(nodes, direction, heads)
+
+    def moves_of(
+        self, revisions: Sequence[str], *, direction: Direction, heads: tuple[str, ...]
+    ) -> tuple[Move, ...]:
+        """Return the moves by which these very revisions follow each other from the rows `heads`.
+
+        Raises `unknown-revision`.
+        """
+        for one in revisions:
+            if one not in self.by_id:
+                raise OrchestrateError(
+                    "unknown-revision",
+                    f"The project has no revision `{one}` any more, which would have to be "
+                    f"{'undone' if direction == 'downgrade' else 'applied'}",
+                    hint=f"`git log --all -- '*{one}*'` finds where it was",
+                )
+        return self._moved([self._map.get_revision(one) for one in revisions], direction, heads)
+
+    def _moved(
+        self, nodes: Sequence[Any], direction: Direction, heads: tuple[str, ...]
+    ) -> tuple[Move, ...]:
         rows = _Rows(heads)
         moves = []
         for node in nodes:

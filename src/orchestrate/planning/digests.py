@@ -80,4 +80,6 @@ def _step_facts(step: Step) -> dict[str, object]:
         facts["backup"] = asdict(step.backup)
     if step.copy is not None:
         facts["copy"] = step.copy
+    if step.check is not None:
+        facts["check"] = {"snapshot": step.check.snapshot}
     return facts

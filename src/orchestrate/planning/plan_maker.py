@@ -18,6 +18,7 @@ from orchestrate.domain.plan import (
     Mode,
     Part,
     Plan,
+    SchemaCheck,
     Step,
 )
 from orchestrate.domain.spec import Baseline
@@ -25,6 +26,7 @@ from orchestrate.planning.backups import backup_step
 from orchestrate.planning.baselines import baseline_steps
 from orchestrate.planning.chain import Chain, Move
 from orchestrate.planning.digests import plan_digest
+from orchestrate.planning.rollback import verify_step
 from orchestrate.planning.staleness import is_empty
 from orchestrate.planning.standing import judge, tables_missing, unversioned
 from orchestrate.planning.troubles import merge_command
@@ -49,6 +51,10 @@ class Wish:
     arguments: Arguments = NO_ARGUMENTS
     backup: BackupOrder | None = None
     """The copy that is made before anything else; none of an empty database."""
+    moves: tuple[Move, ...] | None = None
+    """The very moves to make, in place of the way to `to`."""
+    check: SchemaCheck | None = None
+    """What the schema is compared with at the end."""
 
 
 def make_plan(
@@ -69,13 +75,15 @@ def make_plan(
     `unknown-revision`, `ambiguous-revision` or `multiple-heads`.
     """
     _refuse_unknown(observation, chain)
-    baseline = wish.baseline if wish.direction == "upgrade" else None
+    baseline = wish.baseline if wish.direction == "upgrade" and wish.moves is None else None
     first = baseline_steps(baseline, observation, chain)
-    moves = chain.moves(
-        direction=wish.direction,
-        heads=first[-1].to_heads if first else observation.heads,
-        to=wish.to,
-    )
+    moves = wish.moves
+    if moves is None:
+        moves = chain.moves(
+            direction=wish.direction,
+            heads=first[-1].to_heads if first else observation.heads,
+            to=wish.to,
+        )
     mode = _mode(wish.transactions, observation)
     make_steps = _native_step if mode == "native" else _steps
     steps = (
@@ -114,9 +122,15 @@ def assembled(  # the fields of a plan, for those that make its steps
     now: datetime,
     tool_version: str,
 ) -> Plan:
-    """Return a plan of these steps, after the wish's backup, based on what was observed."""
+    """Return a plan of these steps between the wish's backup and check, of what was observed."""
     if steps and wish.backup is not None and not is_empty(observation):
         steps = (backup_step(wish.backup, observation), *steps)
+    if steps and wish.check is not None:
+        heads = steps[-1].to_heads
+        last = verify_step(
+            wish.check, number=len(steps) + 1, target=observation.target, heads=heads
+        )
+        steps = (*steps, last)
     basis = (
         Basis(
             target=observation.target,

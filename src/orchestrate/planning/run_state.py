@@ -59,6 +59,10 @@ class RunState:
     """The unfinished run that is over when this one has succeeded."""
     from_heads: tuple[str, ...] = ()
     """The rows of the version table when the run began."""
+    schema_before: str | None = None
+    """Digest of the whole schema when the run began, in the state store; None if not read."""
+    schema_after: str | None = None
+    """The same when all its steps were done."""
     steps: dict[str, StepState] = field(default_factory=dict)
 
     @property
@@ -137,9 +141,15 @@ def _advance(run: RunState, event: Event) -> RunState:
                 message=data.get("message"),
                 code=data.get("code"),
             )
+        case "run.schema" if data["when"] == "after":
+            return replace(run, schema_after=data["snapshot"])
+        case "run.schema":
+            return replace(run, schema_before=run.schema_before or data["snapshot"])
         case "run.aborted":
             return replace(run, status="aborted", finished_at=event.at, message=data.get("message"))
         case _ if event.step is not None:
+            if run.schema_before is None and _tells_beginning(run, event):
+                run = replace(run, schema_before=data["snapshot"])
             step = advance_step(run.steps.get(event.step), event)
             if step:
                 # The fold owns this dictionary until it returns; a copy an event would be slow.
@@ -149,6 +159,17 @@ def _advance(run: RunState, event: Event) -> RunState:
             return run
         case _:
             return run
+
+
+def _tells_beginning(run: RunState, event: Event) -> bool:
+    """Tell whether a step's record has the schema from before the run: it is the first to act."""
+    before = all(step.status == "finished" for step in run.steps.values())
+    return (
+        event.kind == "step.started"
+        and "snapshot" in event.data
+        and before
+        and event.data.get("heads") == list(run.from_heads)
+    )
 
 
 def advance_step(step: StepState | None, event: Event) -> StepState | None:

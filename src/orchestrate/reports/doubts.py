@@ -9,11 +9,14 @@ from typing import Final
 import click
 
 from orchestrate.dialects.difference import describe
+from orchestrate.domain.backups import Backup
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Plan
 from orchestrate.domain.snapshot import Difference
+from orchestrate.planning.staleness import words
 from orchestrate.planning.troubles import page_of
 from orchestrate.reports.more import more_lines
+from orchestrate.reports.tables import stamp
 
 _LONGEST_STATEMENT: Final = 160
 _MARKS: Final = {
@@ -43,6 +46,8 @@ def outcome_text(plan: Plan, run: str, outcome: Outcome) -> str:
         lines += ["", "The statement that failed:", f"  {_one_line(outcome.failing)}"]
     if outcome.status == "in-doubt":
         lines += _doubt(outcome)
+    elif outcome.differences:
+        lines += ["", "Not as it was:", *(f"  {_difference(one)}" for one in outcome.differences)]
     lines += ["", *_next(plan, run, outcome), *more_lines(outcome_page(outcome))]
     return "\n".join(lines)
 
@@ -87,8 +92,43 @@ def _difference(difference: Difference) -> str:
     return f"{_MARKS[difference.change]} {describe(difference)}"
 
 
+def restore_command(environment: str, copy: Backup) -> str:
+    """Return what puts a copy back."""
+    return f"`orchestrate rollback {environment} --backup {copy.id}`"
+
+
+def _restore(plan: Plan, outcome: Outcome) -> list[str]:
+    """Return the second line of a rollback that did not succeed."""
+    if plan.direction != "downgrade" and outcome.code != "schema-differs":
+        return []
+    if outcome.copy is None:
+        return [f"  there is no good backup of {plan.environment} that could be put back instead"]
+    copy = outcome.copy
+    if outcome.status == "in-doubt":
+        # Beside an unfinished run nothing is put back; of its own copy it is told already.
+        own, made = plan.steps[0].kind == "backup", stamp(copy.created_at)
+        then = [
+            f"  after that a copy of {words(copy.heads)} can be put back (made {made}):",
+            f"    {restore_command(plan.environment, copy).strip('`')}",
+        ]
+        return [] if own else then
+    return [
+        f"  or {restore_command(plan.environment, copy)}",
+        f"  puts back the copy of {words(copy.heads)}, made {stamp(copy.created_at)}",
+    ]
+
+
 def _next(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
+    return [*_choices(plan, run, outcome), *_restore(plan, outcome)]
+
+
+def _choices(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
     hint = click.style("hint", fg="cyan", bold=True)
+    if outcome.code == "schema-differs":
+        return [
+            "Every revision on the way back is undone and committed",
+            f"{hint}: mend the schema by hand, then `orchestrate resume {run}` compares again;",
+        ]
     if outcome.status == "in-doubt":
         about = [f"the cause: {outcome.advice}", ""] if outcome.advice else []
         return [
@@ -110,19 +150,20 @@ def _next(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
             f"    orchestrate abort {run}",
         ]
     if outcome.status == "failed":
+        again = "rollback" if plan.direction == "downgrade" else "apply"
         changed = "the spec" if outcome.code == "command-failed" else "the revision"
         if outcome.advice:
             return [
                 "Nothing of the failed step stayed; the steps before it are committed",
                 f"{hint}: {outcome.advice};",
                 f"  then `orchestrate resume {run}` goes on, or, after a change of {changed},",
-                f"  `orchestrate apply {plan.environment}` plans again",
+                f"  `orchestrate {again} {plan.environment}` plans again",
             ]
         cause = _CAUSES.get(outcome.code or "", "when the cause is gone")
         return [
             "Nothing of the failed step stayed; the steps before it are committed",
             f"{hint}: {cause}, `orchestrate resume {run}` goes on;",
-            f"  after a change of {changed}, `orchestrate apply {plan.environment}` plans again",
+            f"  after a change of {changed}, `orchestrate {again} {plan.environment}` plans again",
         ]
     if outcome.code in {"target-moved", "revision-changed", "stale-plan"}:
         return [

@@ -33,6 +33,7 @@ def plan_text(plan: Plan) -> str:
                 ("now at", _here(plan)),
                 ("goes to", f"{words(plan.steps[-1].to_heads)} (asked for: {plan.to})"),
                 ("commits", _commits(plan)),
+                *[("compares", f"the schema with {one}") for one in _compared(plan)],
                 *([("expected", _expected(plan, known))] if known else []),
             ]
         ),
@@ -42,6 +43,7 @@ def plan_text(plan: Plan) -> str:
         ),
     ]
     lines += _native_parts(plan)
+    lines += _sql_back(plan)
     remarks = _remarks(plan)
     if remarks:
         lines += ["", click.style("Findings", bold=True), *(_finding(one) for one in remarks)]
@@ -91,12 +93,34 @@ def _native_parts(plan: Plan) -> list[str]:
     ]
 
 
+def _sql_back(plan: Plan) -> list[str]:
+    """Return what a way back sends, where it was rendered: seldom much, and never routine."""
+    if plan.direction != "downgrade":
+        return []
+    lines = []
+    for step in plan.steps:
+        statements = [" ".join(one.split()) for one in (step.sql or "").split(";\n")]
+        told = [one.rstrip(";") for one in statements if one and not one.startswith("--")]
+        lines += [f"    {short(one, _LONGEST_STATEMENT)}" for one in told[:_MOST_STATEMENTS]]
+        if len(told) > _MOST_STATEMENTS:
+            lines.append(f"    … {len(told) - _MOST_STATEMENTS} more, which `--sql DIR` writes")
+    return ["", "  by this SQL:", *lines] if lines else []
+
+
+_LONGEST_STATEMENT = 110
+_MOST_STATEMENTS = 8
+
+
 def _revisions(plan: Plan) -> int:
     return sum(len(step.parts) or 1 for step in plan.steps if step.kind in {"upgrade", "downgrade"})
 
 
 def _here(plan: Plan) -> str:
     return words(plan.basis[0].heads)
+
+
+def _compared(plan: Plan) -> list[str]:
+    return [step.check.source for step in plan.steps if step.check is not None]
 
 
 def _commits(plan: Plan) -> str:

@@ -110,6 +110,8 @@ def run_json(run: RunState) -> dict[str, Any]:
         "command": run.command,
         "overrides": dict(run.overrides),
         "from_heads": list(run.from_heads),
+        "schema_before": run.schema_before,
+        "schema_after": run.schema_after,
         "code": run.code,
         "message": run.message,
         "steps": [

@@ -8,6 +8,7 @@ step carries all that is needed.
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from typing import Any, Final
 from orchestrate.domain.events import EventKind
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Step, StepKind
-from orchestrate.domain.snapshot import Snapshot
+from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.errors import OrchestrateError
 from orchestrate.run.backup_steps import BackupSteps
 from orchestrate.run.hook_steps import HookSteps
@@ -26,6 +27,7 @@ from orchestrate.run.restore_steps import RestoreSteps
 from orchestrate.run.revision_steps import RevisionSteps
 from orchestrate.run.session import Session
 from orchestrate.run.stepping import Carrier, Done, Trouble, Work
+from orchestrate.run.verify_steps import VerifySteps
 
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
@@ -54,15 +56,20 @@ class Execution:
             "hook": hooks,
             "backup": BackupSteps(self.work),
             "restore": RestoreSteps(self.work),
+            "verify": VerifySteps(self.work),
         }
 
-    def carry_out(self, session: Session) -> Outcome:
+    def carry_out(
+        self, session: Session, *, reading: Callable[[], SchemaRows] | None = None
+    ) -> Outcome:
         """Bring the run as far as it goes, journal how it ended, and return that.
 
-        `session` is the agent that observed the target under the lease. After trouble it is thrown
-        away and others are opened. Raises only what befell before any step, and
-        `state-unavailable`.
+        `session` is the agent that observed the target under the lease, and may be `reading` the
+        schema from before the run. After trouble it is thrown away and others are opened. Raises
+        only what befell before any step, and `state-unavailable`.
         """
+        if reading is not None:
+            session = self._note_beginning(session, reading)
         observation = session.observation
         heads = observation.heads if observation else ()
         read_schema: Callable[[], Snapshot] = session.snapshot
@@ -73,8 +80,12 @@ class Execution:
                 return self._end(_with_cause(left, trouble))
             if not left:
                 # Everything is committed; what env.py did after its last revision failed.
-                after = f"afterwards: {trouble.error.message}" if trouble else ""
-                return self._end(Outcome(status="succeeded", message=after))
+                remarks = [*self.work.remarks]
+                if trouble is None:
+                    self._note_end(session, heads)
+                else:
+                    remarks.append(f"afterwards: {trouble.error.message}")
+                return self._end(Outcome(status="succeeded", message="; ".join(remarks)))
             if trouble is not None:
                 ended = self._give_up(trouble)
                 if ended:
@@ -95,6 +106,30 @@ class Execution:
                 session, heads, read_schema = self._look_again(session, trouble)
             except OrchestrateError as unreadable:
                 return self._end(_unreadable(trouble, unreadable))
+
+    # --- the schema at both ends --------------------------------------------------------------
+
+    def _note_beginning(self, session: Session, reading: Callable[[], SchemaRows]) -> Session:
+        """Have the schema written with the first step's start; return the agent to go on with."""
+        try:
+            rows = reading()
+        except OrchestrateError:
+            # It only helps later on: a catalogue that cannot be read is no reason to stop.
+            session.kill()
+            return self.work.open_session()
+        observation = session.observation
+        if rows and observation is not None:
+            self.work.recorder.note_schema("before", observation.heads, session.snapshot_of(rows))
+        return session
+
+    def _note_end(self, session: Session, heads: tuple[str, ...]) -> None:
+        if "after" in self.work.recorder.schemas:
+            return
+        left = self.work.left
+        with contextlib.suppress(OrchestrateError):
+            rows = left[1] if left and left[0] == heads else session.schema_soon()()
+            if rows:
+                self.work.recorder.note_schema("after", heads, session.snapshot_of(rows))
 
     # --- trouble ------------------------------------------------------------------------------
 

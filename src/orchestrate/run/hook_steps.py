@@ -23,6 +23,7 @@ class HookSteps:
     def carry(self, session: Session, steps: Sequence[Step]) -> Done | Outcome | Trouble:
         """Run the command of the first step; the agent is then another one."""
         step, began = steps[0], self.work.clock.now()
+        self.work.left = None
         refusal = self.work.refusal(step, session.observe().heads)
         if refusal:
             return refusal

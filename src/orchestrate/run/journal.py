@@ -17,6 +17,7 @@ _RUN_KINDS: Final[tuple[EventKind, ...]] = (
     "run.stopped",
     "run.finished",
     "run.aborted",
+    "run.schema",
 )
 _TIMED_EVENTS: Final = 20_000
 

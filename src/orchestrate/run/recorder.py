@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from orchestrate.clock import Clock
 from orchestrate.domain.events import EventKind, NewEvent
 from orchestrate.domain.plan import Step
+from orchestrate.domain.snapshot import Snapshot
+from orchestrate.planning.digests import sha256_text
 from orchestrate.planning.run_state import StepState, advance_step
+from orchestrate.stores.snapshots import snapshot_text
 from orchestrate.stores.state import StateStore
+
+Moment = Literal["before", "after"]
+"""An end of a run: before its first step, after its last."""
 
 View = Callable[[dict[str, Any]], None]
 """Where progress goes: one event at a time, by the names of design section 5."""
@@ -29,7 +35,11 @@ class Recorder:
     records: dict[str, StepState]
     view: View
     clock: Clock
+    schemas: set[Moment] = field(default_factory=set)
+    """Of which moments the whole schema was noted."""
     _queued: list[NewEvent] = field(default_factory=list)
+    _texts: list[str] = field(default_factory=list)
+    """Snapshots that what is queued refers to."""
 
     def queue(self, kind: EventKind, step: Step | None, **data: object) -> None:
         """Have an event written together with the next ones that are saved."""
@@ -43,6 +53,13 @@ class Recorder:
             )
         )
 
+    def note_schema(self, when: Moment, heads: Sequence[str], snapshot: Snapshot) -> None:
+        """Have the whole schema written with the next events, as it is at an end of the run."""
+        text = snapshot_text(snapshot)
+        self._texts.append(text)
+        self.schemas.add(when)
+        self.queue("run.schema", None, when=when, heads=list(heads), snapshot=sha256_text(text))
+
     def save(self, snapshots: Sequence[str] = ()) -> None:
         """Make what is queued durable, in one write, then fold and show it.
 
@@ -50,9 +67,10 @@ class Recorder:
         it in the database.
         """
         events, self._queued = self._queued, []
+        texts, self._texts = [*self._texts, *snapshots], []
         if not events:
             return
-        for event in self.state.append(events, snapshots=snapshots):
+        for event in self.state.append(events, snapshots=texts):
             if event.step is not None:
                 record = advance_step(self.records.get(event.step), event)
                 if record is not None:

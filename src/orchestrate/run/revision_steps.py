@@ -135,6 +135,8 @@ class RevisionSteps:
             )
         self.work.attempts = 0
         self.work.ahead.discard(step.id)
+        rows = message.fields.get("snapshot")
+        self.work.left = (found, rows) if rows else None
         # Becomes durable together with the next step's start, in one write: until then the
         # database itself is the proof, and resume reads it there.
         self.work.recorder.queue(

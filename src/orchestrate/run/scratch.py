@@ -109,6 +109,15 @@ def replayed(
         session.kill()
 
 
+def obstacle(error: OrchestrateError) -> str:
+    """Return in words why a schema could not be made anew."""
+    if error.code == "scratch-unavailable":
+        return f"no scratch database can be made ({error.message})"
+    step = error.details.get("step")
+    at = f" at {step}" if step else ""
+    return f"the revisions do not run on an empty database{at} ({error.message})"
+
+
 def _create(session: Session, kind: Scratch, name: str) -> None:
     if isinstance(kind, ScratchFile):
         return  # SQLite makes the file when it is first written

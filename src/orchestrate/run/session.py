@@ -12,7 +12,7 @@ import shlex
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from orchestrate.adapters.agent_process import AgentProcess, Message
 from orchestrate.adapters.redaction import Redactor
@@ -27,6 +27,8 @@ from orchestrate.domain.revisions import Graph, Revision
 from orchestrate.domain.secrets import Secret
 from orchestrate.domain.snapshot import Difference, SchemaRows, Snapshot
 from orchestrate.planning.troubles import Setting
+
+_SCHEMA_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +187,20 @@ class Session:
     def schema_rows(self) -> SchemaRows:
         """Read what describes the target's schema, before it is made canonical; read-only."""
         rows: SchemaRows = self.ask("snapshot")["rows"]
+        return rows
+
+    def schema_soon(self) -> Callable[[], SchemaRows]:
+        """Have the agent read the same while we go on; make no other request before its answer.
+
+        Not for ever: somebody's lock on a table may stand in the way.
+        """
+        limit = min(_SCHEMA_SECONDS, self.access.agent_timeout)
+        answer = self.agent.later("snapshot", deadline=limit, **self.access.common)
+
+        def rows() -> SchemaRows:
+            found: SchemaRows = answer()["rows"]
+            return found
+
         return rows
 
     def lock(self, target_key: str) -> bool:

@@ -10,7 +10,7 @@ from orchestrate.clock import Clock
 from orchestrate.domain.events import EventKind
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Plan, Step
-from orchestrate.domain.snapshot import SchemaRows
+from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.digests import sha256_text
 from orchestrate.planning.staleness import words
@@ -69,10 +69,16 @@ class Work:
     """Where the target's scratch databases are made."""
     gate: Callable[[Step], Outcome | None]
     """Why a step may not begin at this moment: a window that closes."""
+    replay: Callable[[tuple[str, ...]], Snapshot]
+    """The schema that the project's own revisions make of an empty database, by its rows."""
     attempts: int = 0
     """How often the step that is at work has been begun."""
     ahead: set[str] = field(default_factory=set)
     """Steps recorded as started of which it is not known that the agent began them."""
+    left: tuple[tuple[str, ...], SchemaRows] | None = None
+    """The rows of the version table and the schema that the last step left, where it told."""
+    remarks: list[str] = field(default_factory=list)
+    """What is to be said of a run that succeeds all the same."""
 
     def refusal(self, step: Step, heads: Sequence[str]) -> Outcome | None:
         """Return why the next step is not begun, at the only safe point there is."""
@@ -98,7 +104,8 @@ class Work:
                 step=step.id,
                 message=f"step {step.id} expects {words(step.from_heads)} and found {words(found)}",
             )
-        return self.gate(step)
+        # A window keeps changes out; a comparison only looks, and somebody waits for it.
+        return None if step.kind == "verify" else self.gate(step)
 
     def record(
         self,
@@ -111,8 +118,10 @@ class Work:
         """Make an event durable together with the schema as it was before the step."""
         # No row at all comes from a server whose schema cannot be read: that proves nothing.
         texts = [] if not rows else [snapshot_text(session.snapshot_of(rows))]
-        snapshot = {"snapshot": sha256_text(texts[0])} if texts else {}
-        self.recorder.queue(kind, step, **data, **snapshot)
+        if texts:
+            # With its rows: a way back to them is compared with this.
+            data = {**data, "snapshot": sha256_text(texts[0]), "heads": list(step.from_heads)}
+        self.recorder.queue(kind, step, **data)
         self.recorder.save(texts)
 
     def trouble(self, session: Session, step: Step | None, error: OrchestrateError) -> Trouble:
