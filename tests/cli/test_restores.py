@@ -58,7 +58,7 @@ def test_what_was_migrated_since_is_gone_again(workspace: Workspace, database: D
     run = workspace.ok("history", "--format", "json").json()["runs"][0]
     assert (run["direction"], run["status"]) == ("restore", "succeeded")
     # And forward again, from the safety copy.
-    workspace.ok("restore", "prod", safety["id"], "--replace", "--yes")
+    workspace.ok("rollback", "prod", "--backup", safety["id"], "--yes")
     assert names(database) == [("before",), ("after",)]
     assert workspace.state("prod")["heads"] == ["r004"]
 

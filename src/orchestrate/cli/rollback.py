@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @environment_argument
 @click.option("--to", default=None, help="Where to: whatever `alembic downgrade` takes.")
 @click.option("--run", default=None, metavar="RUN", help="Undo exactly what this run did.")
+@click.option("--backup", default=None, metavar="ID", help="Put this copy back, replacing all.")
 @click.option(
     "--sql",
     "sql_folder",
@@ -42,10 +43,11 @@ def rollback(
     environment_option: str | None,
     to: str | None,
     run: str | None,
+    backup: str | None,
     sql_folder: Path | None,
     yes: bool,
 ) -> int:
-    """Take ENV back: to a revision, or to where it was before a run.
+    """Take ENV back: to a revision, to where it was before a run, or to what a backup holds.
 
     What is lost on the way is named beforehand. Afterwards the schema is compared with what it was
     before the revisions that were undone were applied.
@@ -57,7 +59,16 @@ def rollback(
     declared = bench.environment(one_environment(environment, environment_option))
     with blocked_event(bench, declared.name):
         bench.refuse_unenforced(declared)
-        _check_choice(bench, declared, {"--to": to, "--run": run})
+        _check_choice(bench, declared, {"--to": to, "--run": run, "--backup": backup})
+        if backup is not None:
+            from orchestrate.cli.restoring import Restoring, restore_environment  # noqa: PLC0415
+
+            if sql_folder is not None:
+                raise OrchestrateError("usage", "A backup is put back without SQL to look at")
+            wanted_copy = Restoring(
+                backup=backup, replace=True, yes=yes, command=f"rollback --backup {backup}"
+            )
+            return restore_environment(bench, declared, wanted_copy)
         looking = bench.look_soon(bench.access(declared))
         # Heavy, and the agent looks meanwhile.
         from orchestrate.cli.rolling_back import Wanted, roll_back  # noqa: PLC0415
