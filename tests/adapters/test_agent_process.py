@@ -59,9 +59,9 @@ def test_a_runner_may_be_a_prefix(tmp_path: Path) -> None:
 
 
 def test_a_runner_may_pass_its_arguments_through_a_shell(tmp_path: Path) -> None:
-    """As SSH does, which joins them with spaces for the far shell."""
-    runner = program(tmp_path, 'exec sh -c "$*"\n')
-    with start(runner, sys.executable, folder=tmp_path, through_shell=True) as process:
+    """As `ssh -T host python3` does: it joins them to one line, which a shell at the far end reads."""
+    ssh = Path(program(tmp_path, 'shift 2\nexec sh -c "$*"\n')).rename(tmp_path / "ssh")
+    with start(str(ssh), "-T", "host", sys.executable, folder=tmp_path) as process:
         assert process.hello()["pid"]
 
 

@@ -99,15 +99,13 @@ class AgentProcess:
         cwd: Path | str,
         redactor: Redactor,
         on_output: Callable[[str], None] | None = None,
-        through_shell: bool = False,
     ) -> Self:
         """Start an agent behind `command`, which ends in a Python interpreter; return at once.
 
         The environment is inherited. `on_output` is called in another thread with each line that
-        the project prints. `through_shell` says that the far end's shell reads the arguments again,
-        as SSH's does. Raises `agent-failed` when there is no such program.
+        the project prints. Raises `agent-failed` when there is no such program.
         """
-        started = start_process(command, cwd=cwd, through_shell=through_shell)
+        started = start_process(command, cwd=cwd)
         return cls(started, command=command, redactor=redactor, on_output=on_output)
 
     def __enter__(self) -> Self:

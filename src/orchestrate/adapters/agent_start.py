@@ -9,10 +9,14 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Final
 
 from orchestrate import agent
 from orchestrate.errors import OrchestrateError
+
+_SHELLS: Final = frozenset({"ssh", "autossh", "plink"})
+"""Programs that join their last arguments to one line for a shell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +36,12 @@ class SparePlace:
     folder: Path
 
 
-def start_process(
-    command: Sequence[str], *, cwd: Path | str, through_shell: bool = False
-) -> Started:
+def start_process(command: Sequence[str], *, cwd: Path | str) -> Started:
     """Start an agent behind `command`, which ends in a Python interpreter; return at once.
 
-    The environment is inherited. `through_shell` says that the far end's shell reads the arguments
-    again, as SSH's does. Raises `agent-failed` when there is no such program.
+    The environment is inherited. Raises `agent-failed` when there is no such program.
     """
-    boot = shlex.quote(agent.BOOT) if through_shell else agent.BOOT
+    boot = shlex.quote(agent.BOOT) if _read_by_a_shell(command) else agent.BOOT
     try:
         process = subprocess.Popen(
             [*command, "-c", boot],
@@ -58,6 +59,11 @@ def start_process(
     thread = threading.Thread(target=_hand_over, args=[process], daemon=True, name="agent-source")
     thread.start()
     return Started(process=process, handing_over=thread)
+
+
+def _read_by_a_shell(command: Sequence[str]) -> bool:
+    """Tell whether a shell at the far end reads the arguments once more, as SSH has it do."""
+    return any(PurePath(word).name in _SHELLS for word in command[:-1])
 
 
 def start_spare(folder: Path) -> SparePlace:

@@ -14,15 +14,17 @@ from orchestrate.cli.gating import check_identity, identity_gate, looked_at, ret
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import NewEvent
 from orchestrate.domain.observation import Observation
-from orchestrate.domain.plan import Plan
+from orchestrate.domain.plan import Gate, Plan
+from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
+from orchestrate.planning.backups import BACKUP_STEP
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import words
 from orchestrate.reports.tables import counted
 from orchestrate.run.journal import all_runs, run_with_steps
 from orchestrate.run.lease_keeper import kept_lease, new_lease, this_person
 from orchestrate.run.leftover import Choice
-from orchestrate.run.observe import observe_one
+from orchestrate.run.observe import Seen, observe_one
 from orchestrate.stores.plan_files import plan_from_text
 
 
@@ -56,11 +58,11 @@ def resume_run(
             raise AssertionError
         with seen.session as session:
             verdict = check_identity(bench, observation)
-            gates = (identity_gate(verdict), *declared_gates(bench, declared, seen))
+            full = run_with_steps(bench.state, chosen.id) or chosen
+            gates = (identity_gate(verdict), *_gates_left(bench, declared, seen, full))
             plan = replace(plan, gates=gates)
             refuse_closed(plan)
             _refuse_other_database(plan, observation, chosen)
-            full = run_with_steps(bench.state, chosen.id) or chosen
             bench.invocation.say(
                 f"Resuming {full.id} of {full.environment}: {full.done} of "
                 f"{counted(full.total_steps, 'step')} recorded as done"
@@ -74,6 +76,16 @@ def resume_run(
                 lock_retries=retries_of(declared),
                 choice=cast("Choice | None", choice),
             )
+
+
+def _gates_left(
+    bench: Workbench, environment: Environment, seen: Seen, run: RunState
+) -> tuple[Gate, ...]:
+    """Return the gates still in the way: a copy that is made need not be possible again."""
+    step = run.steps.get(BACKUP_STEP)
+    made = step is not None and step.status == "finished"
+    found = declared_gates(bench, environment, seen)
+    return tuple(gate for gate in found if not (made and gate.kind == "backup"))
 
 
 def choose_run(bench: Workbench, *, run: str | None, environment: str | None) -> RunState | None:
