@@ -10,11 +10,13 @@ from orchestrate.domain.observation import Observation
 from orchestrate.domain.plan import Plan
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
+from orchestrate.planning.backups import good_copies
 from orchestrate.planning.chain import Chain
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import words
 from orchestrate.planning.undoing import WayBack, may_be_given_up, undo
 from orchestrate.reports.tables import ago
+from orchestrate.run.backups import all_backups
 from orchestrate.run.journal import run_with_steps, runs_with_steps
 from orchestrate.stores.plan_files import plan_from_text
 
@@ -106,5 +108,12 @@ def choices(bench: Workbench, environment: Environment) -> str:
             0,
             f"`orchestrate rollback {name} --run {last.id}` undoes the last run "
             f"({last.direction} from {words(last.from_heads)}, {when})",
+        )
+    copies = good_copies(all_backups(bench.state), environment=name)
+    if copies:
+        made = ago(copies[0].created_at, bench.clock.now())
+        told.append(
+            f"`orchestrate rollback {name} --backup {copies[0].id}` puts back the newest copy "
+            f"({words(copies[0].heads)}, {made})"
         )
     return "; ".join(told)
