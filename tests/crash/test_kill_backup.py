@@ -15,6 +15,17 @@ from tests.support.workspace import Result, Workspace
 
 CHILD = (sys.executable, "-m", "tests.support.crash_child")
 KILLED = -9
+POINTS = [
+    "after:step.started:1",
+    "after:backup.begun:1",  # nothing is written yet
+    "before:backup.made:1",  # it is complete and nobody knows
+    "after:backup.made:1",
+    "after:scratch.created:1",  # while it is proven
+    "before:backup.verified:1",
+    "before:step.finished:1",
+    "before:backup.removed:1",  # while an older one is removed
+    "after:backup.removed:1",
+]
 
 
 @pytest.fixture
@@ -48,18 +59,13 @@ def good(workspace: Workspace) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "point",
+    ("database", "point"),
     [
-        "after:step.started:1",
-        "after:backup.begun:1",  # nothing is written yet
-        "before:backup.made:1",  # it is complete and nobody knows
-        "after:backup.made:1",
-        "after:scratch.created:1",  # while it is proven
-        "before:backup.verified:1",
-        "before:step.finished:1",
-        "before:backup.removed:1",  # while an older one is removed
-        "after:backup.removed:1",
+        *(("sqlite", point) for point in POINTS),
+        *(("postgresql", point) for point in POINTS[2::3]),
+        *(("mariadb", point) for point in POINTS[1::3]),
     ],
+    indirect=["database"],
 )
 def test_killed_while_the_copy_is_made(
     workspace: Workspace, database: Database, point: str
