@@ -133,17 +133,7 @@ WHERE TABLE_SCHEMA = DATABASE()"""
         With `ours`, events are put back disabled.
         """
         options, environ = _connection(url)
-        # The program drops comments unless told otherwise, out of the bodies of routines too.
-        words = [
-            *_COMMON,
-            "--batch",
-            "--binary-mode",
-            "--comments",
-            *options,
-            "--",
-            url.database or "",
-        ]
-        command = _either("mariadb", "mysql", words)
+        command = _either("mariadb", "mysql", _loading(options, url))
         edits = (_ASLEEP,) if owners == "ours" else ()
         return through_shell("mysql", command, prefix=way.prefix, environ=environ, edits=edits)
 
@@ -155,20 +145,22 @@ WHERE TABLE_SCHEMA = DATABASE()"""
 
         No server takes that back when it is killed in between; done again, it is right.
         """
-        loading = self.load(url, way, owners=owners)
         options, environ = _connection(url)
         words = [*_COMMON, "--batch", "--skip-column-names", *options, "--", url.database or ""]
-        client = f"client={_found('mariadb', 'mysql')}"
-        call = f'"$client" {shlex.join(words)}'
         query = f"--execute={' '.join(MYSQL_CLEAR.split())}"
-        asking = f'"$client" {shlex.join([*words[:-2], query, *words[-2:]])} </dev/null'
-        last = loading.opening.reveal().splitlines()[-2]
+        asking = shlex.join([*words[:-2], query, *words[-2:]])
+        commands = (
+            f"client={_found('mariadb', 'mysql')}",
+            f'drops=$("$client" {asking} </dev/null) || exit 1',
+            f'printf \'%s\\n\' "$drops" | "$client" {shlex.join(words)} || exit 1',
+            f'exec "$client" {shlex.join(_loading(options, url))}',
+        )
         return through_shell(
             "mysql",
-            f"{client}; drops=$({asking}) && printf '%s\\n' \"$drops\" | {call} && {last}",
+            "; ".join(commands),
             prefix=way.prefix,
             environ=environ,
-            edits=loading.edits,
+            edits=(_ASLEEP,) if owners == "ours" else (),
         )
 
     def proven(self, snapshot: Snapshot) -> Snapshot:
@@ -226,6 +218,13 @@ WHERE TABLE_SCHEMA = DATABASE()"""
     def missing_rights(self, rows: Rows) -> tuple[str, ...]:
         """Name the rights without which something is left out in silence, or cannot be put back."""
         return tuple(_missing(rows))
+
+
+def _loading(options: Sequence[str], url: DatabaseUrl) -> list[str]:
+    """Return the words of a client that reads a copy."""
+    # The program drops comments unless told otherwise, out of the bodies of routines too.
+    words = [*_COMMON, "--batch", "--binary-mode", "--comments"]
+    return [*words, *options, "--", url.database or ""]
 
 
 def _either(first: str, second: str, words: Sequence[str]) -> str:

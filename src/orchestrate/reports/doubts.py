@@ -149,6 +149,8 @@ def _choices(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
             "  the run is given up, the database stays as it is:",
             f"    orchestrate abort {run}",
         ]
+    if plan.direction == "restore" and outcome.step and outcome.step.endswith("-restore"):
+        return _after_restoring(plan, run, outcome)
     if outcome.status == "failed":
         again = "rollback" if plan.direction == "downgrade" else "apply"
         changed = "the spec" if outcome.code == "command-failed" else "the revision"
@@ -171,6 +173,21 @@ def _choices(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
             f"  then `orchestrate plan {plan.environment}` looks again",
         ]
     return [f"{hint}: `orchestrate resume {run}` goes on where it stopped"]
+
+
+def _after_restoring(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
+    hint = click.style("hint", fg="cyan", bold=True)
+    others = f"`orchestrate backups {plan.environment}` lists the copies"
+    if outcome.status == "failed":
+        return [
+            "The database is as it was before",
+            f"{hint}: when the cause is gone, `orchestrate resume {run}` tries again; {others}",
+        ]
+    return [
+        "What is in the database is neither what was there before nor the whole copy",
+        f"{hint}: `orchestrate resume {run}` puts the copy back again, from its beginning;",
+        f"  {others}: the newest is of what was there before",
+    ]
 
 
 def _one_line(text: str) -> str:

@@ -203,6 +203,8 @@ class Execution:
         copies = self.work.scratch.access.dialect.copies
         if step.kind != "restore" or error.code == "backup-broken":
             return False
+        if error.details.get("replaced"):
+            return True
         return copies is None or not copies.replaces_at_once
 
     def _pause(self, step: Step, error: OrchestrateError) -> Outcome | None:

@@ -49,6 +49,7 @@ class RestoreSteps:
                 raise OrchestrateError(
                     "restore-failed",
                     f"{copy.id} was put back, and what is there is not what was saved: {differing}",
+                    details={"replaced": True},
                 )
         except OrchestrateError as error:
             session.kill()
