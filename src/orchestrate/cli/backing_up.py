@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import click
 
@@ -157,8 +158,6 @@ def prune_backups(bench: Workbench, named: Sequence[str], *, keep: int | None, y
 
 
 def _keeping(order: BackupOrder, rule: tuple[int | None, float | None]) -> BackupOrder:
-    from dataclasses import replace  # noqa: PLC0415
-
     return replace(order, keep=rule[0], keep_seconds=rule[1])
 
 

@@ -112,7 +112,7 @@ def refuse_closed(plan: Plan) -> None:
 
 def _way_through(gate: Gate, plan: Plan) -> str | None:
     by_force = f'`--override {gate.kind} --reason "…"` goes through it, and the journal keeps that'
-    if gate.kind == "window":
+    if gate.kind == "window" and plan.direction == "upgrade":
         return f"`orchestrate apply {plan.environment} --wait` waits for it; {by_force}"
     return by_force if gate.kind in OVERRIDABLE else None
 

@@ -180,7 +180,7 @@ def _stamping(
         stamp_steps(chain, observation, way.to_heads),
         gates=(
             identity_gate(check_identity(bench, observation)),
-            *declared_gates(bench, environment),
+            *declared_gates(bench, environment, seen),
         ),
         findings=(),
         plan_id=bench.identifier("plan", now),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.backups import Backup
-from orchestrate.planning.backups import CATALOGUE_KINDS, catalogue
 from orchestrate.planning.chain import Chain
 from orchestrate.planning.rollback import copy_to_restore
+from orchestrate.run.backups import all_backups
 
 
 def good_copy(
@@ -21,5 +21,6 @@ def good_copy(
 
     Raises `state-unavailable`.
     """
-    copies = catalogue(bench.state.events(kinds=CATALOGUE_KINDS)).values()
-    return copy_to_restore(copies, chain, environment=environment, heads=heads, run=run)
+    return copy_to_restore(
+        all_backups(bench.state), chain, environment=environment, heads=heads, run=run
+    )

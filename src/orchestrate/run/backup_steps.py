@@ -37,10 +37,7 @@ class BackupSteps:
         refusal = self.work.refusal(step, heads)
         if refusal:
             return refusal
-        self.work.lease.step = step.id
-        title = {"revision": step.revision, "title": step.title}
-        self.work.recorder.append("step.started", step, **title)
-        self.work.recorder.show("step.started", step, title)
+        self.work.begin(step)
         try:
             made = make_backup(
                 self.work.scratch,
@@ -60,13 +57,10 @@ class BackupSteps:
             )
         except OrchestrateError as error:
             return self.work.trouble(session, step, error)
-        seconds = (self.work.clock.now() - began).total_seconds()
-        self.work.recorder.append(
-            "step.finished",
+        self.work.finish(
             step,
-            seconds=seconds,
-            heads=list(heads),
-            revision=step.revision,
+            began,
+            heads,
             backup=copy.id,
             location=copy.location,
             bytes=copy.bytes,

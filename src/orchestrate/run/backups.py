@@ -12,7 +12,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,11 @@ def copies_of(access: Access, order: BackupOrder) -> Copies:
             hint=f"{fitting} under `backup` does",
         )
     return copies
+
+
+def fitted(order: BackupOrder, copy: Backup) -> BackupOrder:
+    """Return how a copy is reached that was made when the spec may have said something else."""
+    return replace(order, strategy=copy.strategy, format=copy.format)
 
 
 def way_to(access: Access, order: BackupOrder) -> Way:

@@ -22,6 +22,7 @@ from orchestrate.run.backup_commands import restored_by_command
 from orchestrate.run.backups import (
     Stop,
     copies_of,
+    fitted,
     going_with,
     kept_at,
     record,
@@ -85,8 +86,8 @@ def _prove(  # noqa: PLR0917  (private, called once)
                 restored_by_command(access, order, copy.location)
                 _compare(place, access, copy, None, live_counts)
         return
+    order = fitted(order, copy)
     copies, way = copies_of(place.access, order), way_to(place.access, order)
-    way = replace(way, format=copy.format)
     going = going_with(place.access, stop)
     with kept_at(place.access, copy) as destination:
         check_file(destination, copy, copies, way, going)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from orchestrate.adapters.copying import load
 from orchestrate.dialects.copies import Copies, Owners
@@ -12,7 +12,15 @@ from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Step
 from orchestrate.errors import OrchestrateError
 from orchestrate.run.backup_commands import restored_by_command
-from orchestrate.run.backups import all_backups, copies_of, going_with, kept_at, url_of, way_to
+from orchestrate.run.backups import (
+    all_backups,
+    copies_of,
+    fitted,
+    going_with,
+    kept_at,
+    url_of,
+    way_to,
+)
 from orchestrate.run.proofs import check_file, what_differs
 from orchestrate.run.session import Access, Session
 from orchestrate.run.stepping import Done, Trouble, Work
@@ -32,10 +40,7 @@ class RestoreSteps:
         refusal = self.work.refusal(step, heads)
         if refusal:
             return refusal
-        self.work.lease.step = step.id
-        title = {"revision": step.revision, "title": step.title}
-        self.work.recorder.append("step.started", step, **title)
-        self.work.recorder.show("step.started", step, title)
+        self.work.begin(step)
         try:
             copy = self._copy(step)
             self._put_back(session.access, step, copy)
@@ -54,15 +59,7 @@ class RestoreSteps:
         except OrchestrateError as error:
             session.kill()
             return self.work.trouble(session, step, error)
-        seconds = (self.work.clock.now() - began).total_seconds()
-        self.work.recorder.append(
-            "step.finished",
-            step,
-            seconds=seconds,
-            heads=list(copy.heads),
-            revision=step.revision,
-            backup=copy.id,
-        )
+        self.work.finish(step, began, copy.heads, backup=copy.id)
         return Done(session=session, heads=copy.heads)
 
     def _copy(self, step: Step) -> Backup:
@@ -81,8 +78,8 @@ class RestoreSteps:
         if copy.strategy == "command":
             restored_by_command(access, order, copy.location)
             return
+        order = fitted(order, copy)
         copies, way = copies_of(access, order), way_to(access, order)
-        way = replace(way, format=copy.format)
         # Not to be ended by the first Ctrl-C: what is cleared has to be filled again.
         going = going_with(access)
         with kept_at(access, copy) as destination:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from orchestrate.clock import Clock
@@ -123,6 +124,25 @@ class Work:
             data = {**data, "snapshot": sha256_text(texts[0]), "heads": list(step.from_heads)}
         self.recorder.queue(kind, step, **data)
         self.recorder.save(texts)
+
+    def begin(self, step: Step) -> None:
+        """Make it durable that a step begins, and show it."""
+        self.lease.step = step.id
+        title = {"revision": step.revision, "title": step.title}
+        self.recorder.append("step.started", step, **title)
+        self.recorder.show("step.started", step, title)
+
+    def finish(self, step: Step, began: datetime, heads: Sequence[str], **data: object) -> None:
+        """Make it durable that a step which began at that moment is done."""
+        seconds = (self.clock.now() - began).total_seconds()
+        self.recorder.append(
+            "step.finished",
+            step,
+            seconds=seconds,
+            heads=list(heads),
+            revision=step.revision,
+            **data,
+        )
 
     def trouble(self, session: Session, step: Step | None, error: OrchestrateError) -> Trouble:
         """Record that a step failed and return what is known of it."""

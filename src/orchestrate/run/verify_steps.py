@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from orchestrate.dialects.difference import compare
 from orchestrate.domain.outcome import Outcome
@@ -38,10 +37,7 @@ class VerifySteps:
             refusal = self.work.refusal(step, heads)
             if refusal:
                 return refusal
-            self.work.lease.step = step.id
-            title = {"revision": step.revision, "title": step.title}
-            self.work.recorder.append("step.started", step, **title)
-            self.work.recorder.show("step.started", step, title)
+            self.work.begin(step)
             rows = session.schema_rows()
         except OrchestrateError as error:
             if error.code == "state-unavailable":
@@ -51,14 +47,14 @@ class VerifySteps:
         actual = session.snapshot_of(rows) if rows else None
         expected = self._expected(step, step.check) if actual else _UNREADABLE
         if actual is None or isinstance(expected, str):
-            self._finished(step, began, shown=False, obstacle=expected)
+            self.work.finish(step, began, heads, shown=False, obstacle=expected)
             self.work.remarks.append(f"whether the schema is as it was cannot be shown: {expected}")
             return Done(session=session, heads=heads)
         differences = compare(expected, actual)
         if differences:
             return self._differs(step, step.check, actual, differences)
         self.work.recorder.note_schema("after", heads, actual)
-        self._finished(step, began, shown=True)
+        self.work.finish(step, began, heads, shown=True)
         return Done(session=session, heads=heads)
 
     def _expected(self, step: Step, check: SchemaCheck) -> Snapshot | str:
@@ -71,17 +67,6 @@ class VerifySteps:
             if error.code == "state-unavailable":
                 raise
             return obstacle(error)
-
-    def _finished(self, step: Step, began: datetime, **data: object) -> None:
-        seconds = (self.work.clock.now() - began).total_seconds()
-        self.work.recorder.append(
-            "step.finished",
-            step,
-            seconds=seconds,
-            heads=list(step.to_heads),
-            revision=step.revision,
-            **data,
-        )
 
     def _differs(
         self,
