@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support import databases, interpreters, servers
 from tests.support.databases import Database, NewDatabase
@@ -15,6 +16,11 @@ from tests.support.mariadb_server import MariadbServer
 from tests.support.postgresql_server import PostgresqlServer
 from tests.support.projects import Project
 from tests.support.servers import Server
+
+# What is committed passes or fails for everyone alike; `--hypothesis-profile explore` looks further.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore", max_examples=2000, deadline=None)
+settings.load_profile("same")
 
 SERVER_FIXTURES = {"postgresql_server", "mariadb_server"}
 SERVER_KINDS = {"postgresql": "postgresql_server", "mariadb": "mariadb_server"}
