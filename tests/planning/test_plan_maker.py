@@ -23,7 +23,6 @@ WISH = Wish(
 def planned(seen: Observation, of: Chain, wish: Wish = WISH, **more: Any) -> Plan:
     arguments: dict[str, Any] = {
         "server_undoes_ddl": True,
-        "gates": (),
         "durations": {},
         "plan_id": "plan-1",
         "now": NOON,

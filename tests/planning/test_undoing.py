@@ -32,7 +32,6 @@ def planned(of: Chain, *heads: str, direction: Direction = "upgrade", **more: An
         observation(*heads),
         of,
         server_undoes_ddl=True,
-        gates=(),
         durations={},
         plan_id="plan-1",
         now=NOON,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from orchestrate.cli.blocking import blocked_event
 from orchestrate.cli.carrying import carry_out, finish_event
-from orchestrate.cli.gates import check_overrides, declared_gates, refuse_closed, wait_for_window
+from orchestrate.cli.gates import check_overrides, gated, refuse_closed, wait_for_window
 from orchestrate.cli.gating import (
     check_identity,
     confirm,
-    identity_gate,
     looked_at,
     prepare,
     refuse_stale,
@@ -61,14 +59,15 @@ def apply_environment(
             to=to or environment.to,
             arguments=arguments,
         )
-        if not prepared.plan.steps:
-            return nothing_to_do(bench, prepared.plan)
-        show_plan(bench, prepared.plan)
-        refuse_closed(prepared.plan)
-        confirm(bench, prepared.plan, yes=yes)
+        plan = gated(bench, environment, seen, prepared.plan, prepared.verdict)
+        if not plan.steps:
+            return nothing_to_do(bench, plan)
+        show_plan(bench, plan)
+        refuse_closed(plan)
+        confirm(bench, plan, yes=yes)
         return carry_out(
             bench,
-            prepared.plan,
+            plan,
             session,
             prepared.chain,
             run=None,
@@ -103,8 +102,7 @@ def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool, wait:
             if not plan.steps:
                 return nothing_to_do(bench, plan)
             # As they stand now, not as they stood when it was made.
-            gates = (identity_gate(verdict), *declared_gates(bench, environment, seen))
-            plan = replace(plan, gates=gates)
+            plan = gated(bench, environment, seen, plan, verdict)
             session.load_revisions()
             show_plan(bench, plan)
             refuse_closed(plan)

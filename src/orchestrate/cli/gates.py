@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,7 @@ from orchestrate.planning.gates import (
     window_detail,
     window_gate,
 )
+from orchestrate.planning.identities import IdentityVerdict
 from orchestrate.planning.staleness import is_empty
 from orchestrate.planning.windows import WindowState, fits, window_state
 
@@ -65,8 +67,35 @@ def ordered_backup(bench: Workbench, environment: Environment) -> BackupOrder | 
     return None if "backup" in overrides(bench) else order_of(environment.backup)
 
 
+def gated(
+    bench: Workbench,
+    environment: Environment,
+    seen: Seen,
+    plan: Plan,
+    verdict: IdentityVerdict,
+    *own: Gate,
+) -> Plan:
+    """Return a plan, whose steps and findings are settled, with its gates as they stand now.
+
+    `own` are gates of the command's own, beside those of every path.
+    """
+    found = (identity_gate(verdict), *declared_gates(bench, environment, seen), *own)
+    return replace(plan, gates=found)
+
+
+def identity_gate(verdict: IdentityVerdict) -> Gate:
+    """Return the gate that a database which is the environment's own opens."""
+    known = {
+        "known": "the database recorded for it",
+        "first-use": "seen for the first time, recorded now",
+    }
+    return Gate(kind="identity", state="open", detail=known[verdict.kind])
+
+
 def declared_gates(
-    bench: Workbench, environment: Environment, seen: Seen | None = None
+    bench: Workbench,
+    environment: Environment,
+    seen: Seen | None = None,
 ) -> tuple[Gate, ...]:
     """Return the gates that an environment declares, as they stand now.
 

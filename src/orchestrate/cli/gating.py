@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from orchestrate import __version__
-from orchestrate.cli.gates import declared_gates, ordered_backup
+from orchestrate.cli.gates import ordered_backup
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import EventKind, NewEvent
 from orchestrate.domain.leases import RecordedIdentity
@@ -20,7 +20,6 @@ from orchestrate.domain.plan import (
     NO_ARGUMENTS,
     Arguments,
     Direction,
-    Gate,
     Plan,
     SchemaCheck,
 )
@@ -42,10 +41,11 @@ _LOCK_RETRIES: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A plan together with what it was made from."""
+    """A plan without its gates, together with what it was made from."""
 
     plan: Plan
     chain: Chain
+    verdict: IdentityVerdict
 
 
 def prepare(
@@ -60,7 +60,7 @@ def prepare(
     moves: tuple[Move, ...] | None = None,
     check: SchemaCheck | None = None,
 ) -> Prepared:
-    """Make the plan for an observed target, all gates looked at.
+    """Make the plan for an observed target; `gated` looks at its gates.
 
     `moves` are the very moves to make, in place of the way to `to`; `check` is what the schema is
     compared with at the end.
@@ -91,13 +91,12 @@ def prepare(
         observation,
         chain,
         server_undoes_ddl=seen.access.dialect.transactional_ddl,
-        gates=(identity_gate(verdict), *declared_gates(bench, environment, seen)),
         durations=durations(bench.state),
         plan_id=bench.identifier("plan", now),
         now=now,
         tool_version=__version__,
     )
-    return Prepared(plan=plan, chain=chain)
+    return Prepared(plan=plan, chain=chain, verdict=verdict)
 
 
 def refuse_unknown(
@@ -182,15 +181,6 @@ def record_identity(bench: Workbench, observation: Observation, *, kind: EventKi
             },
         ),
     )
-
-
-def identity_gate(verdict: IdentityVerdict) -> Gate:
-    """Return the gate that a database which is the environment's own opens."""
-    known = {
-        "known": "the database recorded for it",
-        "first-use": "seen for the first time, recorded now",
-    }
-    return Gate(kind="identity", state="open", detail=known[verdict.kind])
 
 
 def retries_of(environment: Environment) -> int:

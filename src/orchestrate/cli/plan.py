@@ -120,13 +120,15 @@ def _plan_of(
     to: str | None,
     seen: dict[str, Seen],
 ) -> Plan:
+    from orchestrate.cli.gates import gated  # noqa: PLC0415
     from orchestrate.cli.gating import prepare  # noqa: PLC0415
     from orchestrate.domain.observation import Observation  # noqa: PLC0415
 
     others = tuple(other.sight for other in seen.values() if isinstance(other.sight, Observation))
-    return prepare(
+    made = prepare(
         bench, environment, one, direction="upgrade", to=to or environment.to, others=others
-    ).plan
+    )
+    return gated(bench, environment, one, made.plan, made.verdict)
 
 
 def _write(

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from orchestrate import __version__
 from orchestrate.cli.backing_up import order_for
 from orchestrate.cli.carrying import carry_out
-from orchestrate.cli.gates import check_overrides, declared_gates, overrides, refuse_closed
+from orchestrate.cli.gates import check_overrides, gated, overrides, refuse_closed
 from orchestrate.cli.gating import (
     check_identity,
     confirm,
-    identity_gate,
     looked_at,
     refuse_unfinished,
     retries_of,
@@ -86,12 +85,12 @@ def restore_environment(bench: Workbench, environment: Environment, wanted: Rest
             observation,
             "session",
             (restore_step(order, copy, observation, number=1),),
-            gates=(identity_gate(verdict), *declared_gates(bench, environment, seen)),
             findings=(),
             plan_id=bench.identifier("plan", now),
             now=now,
             tool_version=__version__,
         )
+        plan = gated(bench, environment, seen, plan, verdict)
         show_plan(bench, plan)
         refuse_closed(plan)
         confirm(bench, plan, yes=wanted.yes)

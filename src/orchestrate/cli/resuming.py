@@ -9,13 +9,12 @@ from typing import cast
 
 from orchestrate.cli.blocking import blocked_event
 from orchestrate.cli.carrying import carry_out
-from orchestrate.cli.gates import check_overrides, declared_gates, refuse_closed
-from orchestrate.cli.gating import check_identity, identity_gate, looked_at, retries_of
+from orchestrate.cli.gates import check_overrides, gated, refuse_closed
+from orchestrate.cli.gating import check_identity, looked_at, retries_of
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import NewEvent
 from orchestrate.domain.observation import Observation
-from orchestrate.domain.plan import Gate, Plan
-from orchestrate.domain.spec import Environment
+from orchestrate.domain.plan import Plan
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.backups import BACKUP_STEP
 from orchestrate.planning.run_state import RunState
@@ -24,7 +23,7 @@ from orchestrate.reports.tables import counted
 from orchestrate.run.journal import all_runs, run_with_steps
 from orchestrate.run.lease_keeper import kept_lease, new_lease, this_person
 from orchestrate.run.leftover import Choice
-from orchestrate.run.observe import Seen, observe_one
+from orchestrate.run.observe import observe_one
 from orchestrate.stores.plan_files import plan_from_text
 
 
@@ -59,8 +58,7 @@ def resume_run(
         with seen.session as session:
             verdict = check_identity(bench, observation)
             full = run_with_steps(bench.state, chosen.id) or chosen
-            gates = (identity_gate(verdict), *_gates_left(bench, declared, seen, full))
-            plan = replace(plan, gates=gates)
+            plan = _still_in_the_way(gated(bench, declared, seen, plan, verdict), full)
             refuse_closed(plan)
             _refuse_other_database(plan, observation, chosen)
             bench.invocation.say(
@@ -78,14 +76,12 @@ def resume_run(
             )
 
 
-def _gates_left(
-    bench: Workbench, environment: Environment, seen: Seen, run: RunState
-) -> tuple[Gate, ...]:
-    """Return the gates still in the way: a copy that is made need not be possible again."""
+def _still_in_the_way(plan: Plan, run: RunState) -> Plan:
+    """Return a plan with the gates left: a copy that is made need not be possible again."""
     step = run.steps.get(BACKUP_STEP)
     made = step is not None and step.status == "finished"
-    found = declared_gates(bench, environment, seen)
-    return tuple(gate for gate in found if not (made and gate.kind == "backup"))
+    left = tuple(gate for gate in plan.gates if not (made and gate.kind == "backup"))
+    return replace(plan, gates=left)
 
 
 def choose_run(bench: Workbench, *, run: str | None, environment: str | None) -> RunState | None:

@@ -12,7 +12,7 @@ from orchestrate.cli.carrying import carry_out
 from orchestrate.cli.costing import with_costs
 from orchestrate.cli.gates import (
     check_overrides,
-    declared_gates,
+    gated,
     ordered_backup,
     overrides,
     refuse_closed,
@@ -20,7 +20,6 @@ from orchestrate.cli.gates import (
 from orchestrate.cli.gating import (
     check_identity,
     confirm,
-    identity_gate,
     looked_at,
     prepare,
     refuse_unknown,
@@ -87,13 +86,19 @@ def roll_back(
             else way_to_undo(bench, observation, chain, undone)
         )
         plan = _planned(bench, environment, seen, way, wanted)
+        verdict = check_identity(bench, observation)
         if not plan.steps:
             return nothing_to_do(bench, plan)
         session.load_revisions()
         plan = with_costs(plan, seen.access, everything=wanted.sql_folder is not None)
         blocking = obstacles(way.moves, _upgrades(plan)) if way.direction == "downgrade" else ()
-        plan = replace(
-            plan, gates=(*plan.gates, *_gates(bench, way, blocking)), findings=_all(plan, way)
+        plan = gated(
+            bench,
+            environment,
+            seen,
+            replace(plan, findings=_all(plan, way)),
+            verdict,
+            *_gates(bench, way, blocking),
         )
         if wanted.sql_folder is not None:
             count = write_sql(plan, wanted.sql_folder, bench.invocation.redacted)
@@ -178,10 +183,6 @@ def _stamping(
         observation,
         "session",
         stamp_steps(chain, observation, way.to_heads),
-        gates=(
-            identity_gate(check_identity(bench, observation)),
-            *declared_gates(bench, environment, seen),
-        ),
         findings=(),
         plan_id=bench.identifier("plan", now),
         now=now,

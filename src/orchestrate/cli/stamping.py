@@ -9,7 +9,7 @@ from orchestrate.cli.applying import nothing_to_do
 from orchestrate.cli.carrying import carry_out
 from orchestrate.cli.gates import (
     check_overrides,
-    declared_gates,
+    gated,
     ordered_backup,
     overrides,
     refuse_closed,
@@ -17,7 +17,6 @@ from orchestrate.cli.gates import (
 from orchestrate.cli.gating import (
     check_identity,
     confirm,
-    identity_gate,
     looked_at,
     refuse_unfinished,
     refuse_unknown,
@@ -84,11 +83,11 @@ def stamp_environment(
             _refuse_unknown(bench, environment, observation, chain)
         here = () if claim.purge else observation.heads
         to_heads = chain.stamped(here, claim.revisions) if claim.revisions else observation.heads
-        gates = [identity_gate(verdict), *declared_gates(bench, environment, seen)]
+        own: list[Gate] = []
         steps = stamp_steps(chain, observation, to_heads)
         if steps and claim.revisions:
             proof = _prove(bench, environment, session, chain, to_heads=to_heads)
-            gates.append(_gate(bench, environment, to_heads, proof, yes=yes))
+            own.append(_gate(bench, environment, to_heads, proof, yes=yes))
         wish = Wish(
             environment=environment.name,
             direction="stamp",
@@ -98,9 +97,10 @@ def stamp_environment(
             arguments=claim.arguments,
             backup=ordered_backup(bench, environment),
         )
-        plan = _plan(bench, wish, observation, steps, gates)
+        plan = _plan(bench, wish, observation, steps)
         if not steps:
             return nothing_to_do(bench, plan)
+        plan = gated(bench, environment, seen, plan, verdict, *own)
         show_plan(bench, plan)
         refuse_closed(plan)
         confirm(bench, plan, yes=yes)
@@ -135,7 +135,6 @@ def _plan(
     wish: Wish,
     observation: Observation,
     steps: tuple[Step, ...],
-    gates: list[Gate],
 ) -> Plan:
     now = bench.clock.now()
     return assembled(
@@ -143,7 +142,6 @@ def _plan(
         observation,
         "session",
         steps,
-        gates=gates,
         findings=(),
         plan_id=bench.identifier("plan", now),
         now=now,

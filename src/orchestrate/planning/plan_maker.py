@@ -14,7 +14,6 @@ from orchestrate.domain.plan import (
     Arguments,
     Basis,
     Direction,
-    Gate,
     Mode,
     Part,
     Plan,
@@ -63,7 +62,6 @@ def make_plan(
     chain: Chain,
     *,
     server_undoes_ddl: bool,
-    gates: Sequence[Gate],
     durations: Durations,
     plan_id: str,
     now: datetime,
@@ -71,7 +69,8 @@ def make_plan(
 ) -> Plan:
     """Return the plan that takes one target to the wish's destination.
 
-    No steps means that there is nothing to do. Raises `unknown-database-revision`,
+    No steps means that there is nothing to do. Its gates are looked at when it is made, for some
+    ask about its digest. Raises `unknown-database-revision`,
     `unknown-revision`, `ambiguous-revision` or `multiple-heads`.
     """
     _refuse_unknown(observation, chain)
@@ -102,7 +101,6 @@ def make_plan(
         observation,
         mode,
         steps,
-        gates=gates,
         findings=_plan_findings(wish, observation, chain, mode, steps),
         plan_id=plan_id,
         now=now,
@@ -116,7 +114,6 @@ def assembled(  # the fields of a plan, for those that make its steps
     mode: Mode,
     steps: tuple[Step, ...],
     *,
-    gates: Sequence[Gate],
     findings: tuple[Finding, ...],
     plan_id: str,
     now: datetime,
@@ -160,7 +157,7 @@ def assembled(  # the fields of a plan, for those that make its steps
         spec_digest=wish.spec_digest,
         basis=basis,
         steps=steps,
-        gates=tuple(gates),
+        gates=(),
         findings=findings,
         tool_version=tool_version,
         arguments=wish.arguments,
