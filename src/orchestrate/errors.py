@@ -54,6 +54,8 @@ CODES: Final[Mapping[str, tuple[ExitStatus, str]]] = {
     "schema-differs": (_GATE, "The schema is not that of the revision it is said to be at"),
     "not-proven": (_GATE, "Whether the schema is that of the revision cannot be found out"),
     "window-closed": (_GATE, "The maintenance window is closed, or too short for the next step"),
+    "not-promoted": (_GATE, "The revisions did not succeed where they have to run first"),
+    "policy-blocked": (_GATE, "The policy of the environment does not let this plan through"),
     "backup-impossible": (_GATE, "The backup that the spec asks for cannot be made"),
     "target-not-empty": (_GATE, "There is something in the database that would be replaced"),
     "run-overtaken": (_GATE, "The target is not where the run that is to be undone left it"),

@@ -10,7 +10,6 @@ from orchestrate.stores.spec_files import load_spec
 
 DECLARED = {
     "approval": {"required": 1},
-    "after": {"environment": "staging"},
     "policy": {"destructive": "block"},
     "tunnel": {"ssh": "bastion"},
     "targets": {"glob": "*.db"},

@@ -1,6 +1,7 @@
 """A folder as a user has it: a spec, its environments, an Alembic project; and the real program.
 
-Owns how tests call `orchestrate`: always as a process of its own, as people do.
+Owns how tests call `orchestrate`: always as a process of its own, as people do, most often forked
+from one that has imported it already (`forking`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Self
 
 import yaml
 
+from tests.support import forking
 from tests.support.databases import Database
 from tests.support.projects import Project
 
@@ -77,9 +79,16 @@ class SpecFolder:
         environ: Mapping[str, str] | None = None,
         stdin: str | None = None,
         timeout: float = 90,
-        program: Sequence[str] = (sys.executable, "-m", "orchestrate"),
+        program: Sequence[str] | None = None,
     ) -> Result:
-        """Run `orchestrate ARGUMENTS` in the folder and wait for its end."""
+        """Run `orchestrate ARGUMENTS`, or another program, in the folder and wait for its end."""
+        if program is None:
+            variables = self.environment_variables(environ)
+            return Result(
+                *forking.run(
+                    arguments, cwd=self.folder, env=variables, stdin=stdin, timeout=timeout
+                )
+            )
         done = subprocess.run(
             [*program, *arguments],
             cwd=self.folder,

@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from orchestrate.adapters.commands import end_group, lines_of
+from orchestrate.adapters.destinations import PIECE
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.dialects.copies import PATH_VARIABLE, READY, Program
 from orchestrate.errors import OrchestrateError
@@ -61,6 +63,16 @@ class Going:
     """Asked now and then whether to end in the middle."""
 
 
+def _widened(pipe: IO[bytes]) -> None:
+    """Have a pipe hold a whole piece: with Linux's 64 KiB a copy of 1 GB takes 2 s longer."""
+    if sys.platform == "linux":
+        import fcntl  # noqa: PLC0415  (not on every platform)
+
+        # More than an ordinary user's pipes may hold together is refused, and only slower.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIECE)
+
+
 class RunningProgram:
     """A program at work, with its three streams: opening first, then read or write, then finish."""
 
@@ -69,6 +81,8 @@ class RunningProgram:
     ) -> None:
         if process.stdin is None or process.stdout is None or process.stderr is None:
             raise AssertionError("a program is started with three pipes")
+        for stream in (process.stdin, process.stdout):
+            _widened(stream)
         self._program = program
         self._process = process
         self._in, self._out = process.stdin, process.stdout

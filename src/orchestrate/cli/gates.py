@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -16,6 +16,8 @@ from orchestrate.domain.plan import Gate, Plan, Step
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.backups import order_of
+from orchestrate.planning.chain import Chain
+from orchestrate.planning.deeds import deeds
 from orchestrate.planning.gates import (
     OVERRIDABLE,
     overridden,
@@ -24,6 +26,7 @@ from orchestrate.planning.gates import (
     window_gate,
 )
 from orchestrate.planning.identities import IdentityVerdict
+from orchestrate.planning.promotion import promoted_contents, promotion_gate
 from orchestrate.planning.staleness import is_empty
 from orchestrate.planning.windows import WindowState, fits, window_state
 
@@ -79,8 +82,38 @@ def gated(
 
     `own` are gates of the command's own, beside those of every path.
     """
-    found = (identity_gate(verdict), *declared_gates(bench, environment, seen), *own)
+    found = (
+        identity_gate(verdict),
+        *declared_gates(bench, environment, seen),
+        *_gates_of_plan(bench, environment, seen, plan),
+        *own,
+    )
     return replace(plan, gates=found)
+
+
+def _gates_of_plan(
+    bench: Workbench, environment: Environment, seen: Seen, plan: Plan
+) -> tuple[Gate, ...]:
+    """Return the declared gates that ask what a plan does."""
+    found: list[Gate] = []
+    if seen.graph is not None:
+        chain = bench.chain(seen.graph)
+        found += promotion(bench, environment, chain, promoted_contents(plan.steps))
+    reasons = overrides(bench)
+    return tuple(overridden(gate, reasons) for gate in found)
+
+
+def promotion(
+    bench: Workbench, environment: Environment, chain: Chain, wanted: Sequence[tuple[str, str]]
+) -> tuple[Gate, ...]:
+    """Return the gate `promotion` of revisions and their file hashes, where one is declared."""
+    if environment.after is None or not wanted:
+        return ()
+    from orchestrate.run.journal import recent  # noqa: PLC0415  (only for those who promote)
+
+    source = bench.environment(environment.after.environment).name
+    done = deeds(recent(bench.state), chain.ancestors_known).get(source, {})
+    return (promotion_gate(source, environment.after.soak, wanted, done, bench.clock.now()),)
 
 
 def identity_gate(verdict: IdentityVerdict) -> Gate:
@@ -140,10 +173,17 @@ def refuse_closed(plan: Plan) -> None:
 
 
 def _way_through(gate: Gate, plan: Plan) -> str | None:
-    by_force = f'`--override {gate.kind} --reason "…"` goes through it, and the journal keeps that'
+    if gate.kind == "promotion":
+        first = "`orchestrate history` tells what ran there; "
+        return first + _by_force(gate)
+    by_force = _by_force(gate)
     if gate.kind == "window" and plan.direction == "upgrade":
         return f"`orchestrate apply {plan.environment} --wait` waits for it; {by_force}"
     return by_force if gate.kind in OVERRIDABLE else None
+
+
+def _by_force(gate: Gate) -> str:
+    return f'`--override {gate.kind} --reason "…"` goes through it, and the journal keeps that'
 
 
 def step_gate(bench: Workbench, environment: Environment) -> StepGate:

@@ -5,7 +5,7 @@ Every path to a database goes through here: apply, a saved plan, resume.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import click
@@ -26,13 +26,15 @@ from orchestrate.domain.plan import (
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain, Move
+from orchestrate.planning.deeds import deeds
+from orchestrate.planning.edits import edited_revisions
 from orchestrate.planning.identities import IdentityVerdict, identify
 from orchestrate.planning.plan_maker import Wish, make_plan
 from orchestrate.planning.staleness import moved
 from orchestrate.planning.troubles import placed
 from orchestrate.planning.unknown_rows import unknown_rows
 from orchestrate.reports.plans import plan_text
-from orchestrate.run.journal import all_runs, durations, unfinished
+from orchestrate.run.journal import all_runs, durations, recent, unfinished
 from orchestrate.run.lease_keeper import is_dead, this_person
 from orchestrate.run.observe import Seen
 
@@ -74,6 +76,7 @@ def prepare(
     project = bench.spec.project_of(environment)
     now = bench.clock.now()
     refuse_unknown(bench, environment, observation, chain)
+    history = recent(bench.state)
     plan = _made(
         environment.name,
         Wish(
@@ -91,11 +94,13 @@ def prepare(
         observation,
         chain,
         server_undoes_ddl=seen.access.dialect.transactional_ddl,
-        durations=durations(bench.state),
+        durations=durations(history),
         plan_id=bench.identifier("plan", now),
         now=now,
         tool_version=__version__,
     )
+    edited = edited_revisions(plan, chain, deeds(history, chain.ancestors_known))
+    plan = replace(plan, findings=(*plan.findings, *edited))
     return Prepared(plan=plan, chain=chain, verdict=verdict)
 
 

@@ -14,6 +14,7 @@ from orchestrate.errors import OrchestrateError
 
 if TYPE_CHECKING:
     from orchestrate.cli.workbench import Workbench
+    from orchestrate.domain.plan import Gate
     from orchestrate.planning.chain import Chain
     from orchestrate.planning.run_state import RunState
     from orchestrate.planning.standing import Standing
@@ -53,7 +54,6 @@ def status_rows(bench: Workbench, chosen: list[Environment]) -> list[StatusRow]:
 
 
 def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) -> list[StatusRow]:
-    from orchestrate.cli.gates import declared_gates  # noqa: PLC0415
     from orchestrate.cli.looking import without_sight  # noqa: PLC0415
     from orchestrate.reports.standings import StatusRow  # noqa: PLC0415
     from orchestrate.run.journal import all_runs  # noqa: PLC0415
@@ -84,7 +84,7 @@ def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) ->
                 heads=chain.heads if chain else (),
                 last_run=mine[-1] if mine else None,
                 at_work=bool(mine) and mine[-1].id in {lease.run for lease in leases},
-                gates=declared_gates(bench, environment),
+                gates=_gates(bench, environment, one, chain),
                 remarks=(
                     *mistake,
                     *_standing_remarks(bench, environment, one, standing),
@@ -93,6 +93,23 @@ def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) ->
             )
         )
     return rows
+
+
+def _gates(
+    bench: Workbench, environment: Environment, one: Seen, chain: Chain | None
+) -> tuple[Gate, ...]:
+    """Return the gates in the way of what is pending, those that need no plan."""
+    from orchestrate.cli.gates import declared_gates, promotion  # noqa: PLC0415  (as above)
+
+    found = declared_gates(bench, environment)
+    if environment.after is None or chain is None or not isinstance(one.sight, Observation):
+        return found
+    try:
+        moves = chain.moves(direction="upgrade", heads=one.sight.heads, to=environment.to)
+    except OrchestrateError:
+        return found
+    pending = [(move.revision.id, move.revision.sha256) for move in moves]
+    return (*found, *promotion(bench, environment, chain, pending))
 
 
 def _standing(one: Seen, chain: Chain | None, to: str) -> tuple[Standing, tuple[str, ...]]:

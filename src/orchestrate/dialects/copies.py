@@ -42,6 +42,8 @@ class Edit:
     pattern: re.Pattern[bytes]
     """Begins with the line break before it; sees at least `LINE_LIMIT` bytes, or the whole line."""
     replacement: bytes
+    literal: bytes
+    """Stands in whatever the pattern matches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,6 +71,7 @@ _NAMELESS: Final = Edit(
         rb"\nALTER DATABASE `(?:[^`\n]|``)*` (CHARACTER SET \w+ COLLATE \w+ ;;?)(?=\n|\Z)"
     ),
     replacement=rb"\nALTER DATABASE \1",
+    literal=b"\nALTER DATABASE `",
 )
 # A scratch schema's events would run beside the original's, on whatever they name.
 _ASLEEP: Final = Edit(
@@ -79,6 +80,7 @@ _ASLEEP: Final = Edit(
         rb" ENABLE\b"
     ),
     replacement=rb"\1 DISABLE",
+    literal=b" EVENT `",
 )
 _STATUS: Final = ("ENABLED ON COMPLETION", "DISABLED ON COMPLETION")
 

@@ -103,6 +103,10 @@ class Chain:
                 waiting += revision.down + revision.depends_on
         return frozenset(found)
 
+    def ancestors_known(self, heads: Iterable[str]) -> frozenset[str]:
+        """Return all that is applied under those of the rows that this project has."""
+        return self.ancestors(head for head in heads if head in self.by_id)
+
     def overlapping(self, heads: tuple[str, ...]) -> tuple[str, ...]:
         """Return rows that another row follows directly: the table contradicts itself."""
         return tuple(

@@ -11,9 +11,14 @@ from orchestrate.domain.plan import Gate
 from orchestrate.domain.spec_protections import Window
 from orchestrate.planning.windows import WindowState, window_state
 
-OVERRIDABLE = frozenset({"window", "backup"})
+OVERRIDABLE = frozenset({"window", "backup", "promotion", "policy"})
 """Never identity, nor the lease."""
-_CODES: Mapping[str, str] = {"window": "window-closed", "backup": "backup-impossible"}
+_CODES: Mapping[str, str] = {
+    "window": "window-closed",
+    "backup": "backup-impossible",
+    "promotion": "not-promoted",
+    "policy": "policy-blocked",
+}
 _UNAMBIGUOUS_SECONDS = 6 * 86400
 
 

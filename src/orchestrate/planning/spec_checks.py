@@ -16,7 +16,6 @@ from orchestrate.domain.spec import Environment, LoadedSpec
 
 _PROTECTIONS: Final = {
     "approval": "nobody would be asked to approve",
-    "after": "it would not be seen whether the revisions ran there first",
     "policy": "no rule would be applied",
     "tunnel": "no tunnel would be opened",
     "targets": "a fleet would not be walked",

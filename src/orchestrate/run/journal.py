@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, cast
 
-from orchestrate.domain.events import EventKind
+from orchestrate.domain.events import Event, EventKind
 from orchestrate.domain.plan import Direction
+from orchestrate.planning.deeds import KINDS
 from orchestrate.planning.plan_maker import Durations
 from orchestrate.planning.run_state import RunState, fold
 from orchestrate.stores.state import StateStore
@@ -19,7 +20,7 @@ _RUN_KINDS: Final[tuple[EventKind, ...]] = (
     "run.aborted",
     "run.schema",
 )
-_TIMED_EVENTS: Final = 20_000
+_RECENT_EVENTS: Final = 20_000
 
 
 def all_runs(state: StateStore) -> list[RunState]:
@@ -40,10 +41,15 @@ def unfinished(runs: Iterable[RunState], *, environment: str, target_key: str) -
     return None
 
 
-def durations(state: StateStore) -> Durations:
+def recent(state: StateStore) -> tuple[Event, ...]:
+    """Return the latest events that `durations` and `deeds` are made from, in their order."""
+    return state.last_events(_RECENT_EVENTS, kinds=KINDS)
+
+
+def durations(events: Iterable[Event]) -> Durations:
     """Return how long each revision's content took, the latest time it ran anywhere."""
     found: dict[tuple[Direction, str], float] = {}
-    for event in state.last_events(_TIMED_EVENTS, kinds=("step.finished",)):
+    for event in events:
         data = cast("dict[str, Any]", event.data)
         if "seconds" in data and "file_sha256" in data:
             found[data["direction"], data["file_sha256"]] = data["seconds"]

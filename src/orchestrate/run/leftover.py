@@ -8,11 +8,13 @@ from typing import Final, Literal, assert_never
 
 from orchestrate.adapters.commands import is_at_work
 from orchestrate.dialects.difference import compare
+from orchestrate.domain.events import EventKind
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Plan, Step
 from orchestrate.domain.snapshot import Snapshot
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain
+from orchestrate.planning.deeds import content_of
 from orchestrate.planning.effects import sorted_by_effect
 from orchestrate.planning.resume import (
     Carry,
@@ -64,7 +66,7 @@ class Leftover:
                         self.recorder.queue(
                             "step.started", step, revision=step.revision, title=step.title
                         )
-                    self.recorder.append("step.finished", step, recovered=True, heads=list(here))
+                    self._note("step.finished", step, here, recovered=True)
                 case Stop(code=code, message=message):
                     return Outcome(status="stopped", code=code, message=message, step=step.id)
                 case Carry():
@@ -78,10 +80,16 @@ class Leftover:
                         return _rest(self.plan.steps[number:], heads)
                     if step.kind != "hook":
                         heads = session.mark(step)
-                    self.recorder.append("step.marked", step, heads=list(heads))
+                    self._note("step.marked", step, heads)
                 case _:
                     assert_never(decision)
         return ()
+
+    def _note(self, kind: EventKind, step: Step, heads: tuple[str, ...], **data: object) -> None:
+        content = content_of(step, self.plan.environment)
+        self.recorder.append(
+            kind, step, heads=list(heads), revision=step.revision, **content, **data
+        )
 
     def _reached(self, heads: tuple[str, ...]) -> int:
         """Return the number of steps before the one whose commit is what the database shows.

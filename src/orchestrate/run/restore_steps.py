@@ -59,7 +59,7 @@ class RestoreSteps:
         except OrchestrateError as error:
             session.kill()
             return self.work.trouble(session, step, error)
-        self.work.finish(step, began, copy.heads, backup=copy.id)
+        self.work.finish(step, began, copy.heads, backup=copy.id, restored=True)
         return Done(session=session, heads=copy.heads)
 
     def _copy(self, step: Step) -> Backup:

@@ -14,6 +14,7 @@ from orchestrate.adapters.agent_process import Message
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Step
 from orchestrate.errors import OrchestrateError
+from orchestrate.planning.deeds import content_of
 from orchestrate.planning.staleness import words
 from orchestrate.run.session import Session
 from orchestrate.run.stepping import Done, Trouble, Work
@@ -146,9 +147,7 @@ class RevisionSteps:
             statements=message.fields["statements"],
             heads=list(found),
             revision=step.revision,
-            file_sha256=step.file_sha256,
-            direction=step.kind,
-            environment=self.work.plan.environment,
+            **content_of(step, self.work.plan.environment),
             **self._unusable(session, step, message),
         )
 
