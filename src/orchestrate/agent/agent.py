@@ -2218,10 +2218,24 @@ class Renderer(EnvRun):
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         self.buffer = io.StringIO()
-        self.result: dict[str, Json] = {
-            step["id"]: {"up": None, "down": None, "up_error": None, "down_error": None}
-            for step in job.request["steps"]
-        }
+        self.result: dict[str, Json] = {}
+        for step in job.request["steps"] or []:
+            self._expect(step["id"])
+
+    def _expect(self, identifier: str) -> Json:
+        """Keep a place for a step's SQL."""
+        empty = {"up": None, "down": None, "up_error": None, "down_error": None}
+        return self.result.setdefault(identifier, empty)
+
+    def _wanted(self, script: Any) -> Iterator[tuple[Json, Any]]:
+        """Return each step's answer and revision; without steps, all revisions by their names."""
+        steps = self.job.request["steps"]
+        if steps is None:
+            for revision in script.walk_revisions():
+                yield self._expect(revision.revision), revision
+        else:
+            for step in steps:
+                yield self.result[step["id"]], find_revision(self.job, script, step["revision"])
 
     def adjust(self, named: Json) -> None:
         """Have everything written to our buffer, as text."""
@@ -2233,11 +2247,12 @@ class Renderer(EnvRun):
         del heads
         script = context.script
         refresh_revisions(self.job, script)
-        for step in self.job.request["steps"]:
-            answer = self.result[step["id"]]
-            revision = find_revision(self.job, script, step["revision"])
+        ways = self.job.request.get("ways") or ["up", "down"]
+        for answer, revision in self._wanted(script):
             module = revision.module
             for key, name in (("up", "upgrade"), ("down", "downgrade")):
+                if key not in ways:
+                    continue
                 start = self.buffer.tell()
                 try:
                     body = getattr(module, name, None)
@@ -2248,7 +2263,8 @@ class Renderer(EnvRun):
                         answer[f"{key}_error"] = "it does more than call Alembic and SQLAlchemy"
                         continue
                     body()
-                    answer[key] = self.job.channel.scrub(self.buffer.getvalue()[start:].strip())
+                    self.buffer.seek(start)
+                    answer[key] = self.job.channel.scrub(self.buffer.read().strip())
                 except Exception as error:
                     answer[f"{key}_error"] = self.job.channel.scrub(first_line(error))
                     release_frames(error)
@@ -2263,6 +2279,8 @@ class Renderer(EnvRun):
                 if refusal.kind not in {"env-failed", "env-writes"}:
                     raise
                 message = self.job.channel.scrub(f"env.py, offline: {refusal.message}")
+                if not self.result:
+                    raise
                 for answer in self.result.values():
                     for key in ("up", "down"):
                         if answer[key] is None and answer[f"{key}_error"] is None:

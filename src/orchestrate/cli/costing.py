@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from orchestrate.cli.rendering import with_sql
+from orchestrate.dialects.registry import dialect_for
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.plan import Plan, Step
 from orchestrate.errors import OrchestrateError
@@ -49,7 +50,8 @@ def with_costs(plan: Plan, access: Access, *, everything: bool) -> Plan:
 def _costs(plan: Plan, step: Step, counts: Sequence[RowCount]) -> tuple[Finding, ...]:
     if step.sql is not None:
         table = plan.basis[0].version_table
-        return loss_findings(step, step.sql, counts, version_table=table)
+        grammar = dialect_for(plan.basis[0].dialect).grammar
+        return loss_findings(step, step.sql, counts, version_table=table, grammar=grammar)
     if any(one.code == "missing-downgrade" for one in step.findings):
         return ()
     return (
@@ -66,7 +68,10 @@ def _costs(plan: Plan, step: Step, counts: Sequence[RowCount]) -> tuple[Finding,
 def _counts(session: Session, plan: Plan) -> Sequence[RowCount]:
     """Return how many rows the tables have that the plan takes something from."""
     known = session.access.dialect.row_counts
-    wanted = {one.table[1].lower() for step in plan.steps if step.sql for one in losses(step.sql)}
+    grammar = session.access.dialect.grammar
+    wanted = {
+        one.table[1].lower() for step in plan.steps if step.sql for one in losses(step.sql, grammar)
+    }
     if known is None or not wanted:
         return ()
     there = {

@@ -21,6 +21,7 @@ LOOKING: Final = frozenset(
     {
         "doctor",
         "status",
+        "lint",
         "plan",
         "apply",
         "rollback",

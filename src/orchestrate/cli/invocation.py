@@ -12,9 +12,9 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import click
 
@@ -23,7 +23,9 @@ from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.spare_agent import SpareAgent
 from orchestrate.errors import OrchestrateError
 
-Format = Literal["text", "json", "markdown"]
+Format = Literal["text", "json", "markdown", "sarif", "github"]
+FORMATS: Final = ("text", "json", "markdown")
+LINT_FORMATS: Final = ("text", "json", "sarif", "github")
 
 
 def colour() -> bool | None:
@@ -129,7 +131,24 @@ def _note(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
 
 def global_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that every command takes, before or after its name."""
-    options = [
+    return options_with(FORMATS)(command)
+
+
+def options_with(
+    formats: Sequence[str],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add the same options to a command that prints its data in these formats."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(_options(formats)):
+            command = option(command)
+        return command
+
+    return add
+
+
+def _options(formats: Sequence[str]) -> list[Callable[..., Any]]:
+    return [
         click.option(
             "--spec",
             type=click.Path(path_type=Path),
@@ -140,7 +159,7 @@ def global_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--format",
             "format_",
-            type=click.Choice(["text", "json", "markdown"]),
+            type=click.Choice(formats),
             help="How data is printed.",
             callback=_note("format"),
             expose_value=False,
@@ -176,9 +195,6 @@ def global_options(command: Callable[..., Any]) -> Callable[..., Any]:
             expose_value=False,
         ),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 def environment_argument(command: Callable[..., Any]) -> Callable[..., Any]:

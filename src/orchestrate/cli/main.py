@@ -18,7 +18,13 @@ import click
 
 from orchestrate import __version__
 from orchestrate.adapters.agent_start import SparePlace
-from orchestrate.cli.invocation import Invocation, colour, global_options
+from orchestrate.cli.invocation import (
+    FORMATS,
+    LINT_FORMATS,
+    Invocation,
+    colour,
+    options_with,
+)
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.snapshot import Difference
 from orchestrate.errors import ExitStatus, OrchestrateError
@@ -29,6 +35,7 @@ COMMANDS: Final = {
     "schema": ("orchestrate.cli.spec", "schema", "Print the JSON Schema of the spec"),
     "doctor": ("orchestrate.cli.doctor", "doctor", "Check everything around an environment"),
     "status": ("orchestrate.cli.status", "status", "Show where every environment stands"),
+    "lint": ("orchestrate.cli.lint", "lint", "Judge revisions and their SQL before they are run"),
     "plan": ("orchestrate.cli.plan", "plan", "Show what would be done, and why"),
     "apply": ("orchestrate.cli.apply", "apply", "Plan and carry out, or carry out a saved plan"),
     "rollback": ("orchestrate.cli.rollback", "rollback", "Take ENV back, and prove that it is"),
@@ -85,7 +92,7 @@ def _nearest(word: str) -> str:
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="orchestrate")
-@global_options
+@options_with(tuple(dict.fromkeys((*FORMATS, *LINT_FORMATS))))
 def cli() -> None:
     """Migrations for every environment, declared once.
 

@@ -9,6 +9,7 @@ from typing import Final
 from orchestrate.dialects.canonical import make_snapshot, text
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
+from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.row_counts import RowCounts
 from orchestrate.dialects.scratch import Scratch
 from orchestrate.dialects.signs import NETWORK, Signs, first_fitting, sign
@@ -33,6 +34,22 @@ _CANNOT: Final = (
     "read the schema: a step that was cut short is always in doubt, and drift sees revisions only",
 )
 
+_GRAMMARS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "oracle": "oracle",
+        "mssql": "tsql",
+        "snowflake": "snowflake",
+        "redshift": "redshift",
+        "bigquery": "bigquery",
+        "duckdb": "duckdb",
+        "clickhouse": "clickhouse",
+        "databricks": "databricks",
+        "trino": "trino",
+        "cockroachdb": "postgres",
+    }
+)
+"""sqlglot's names of those that it knows."""
+
 
 class Generic:
     """What a dialect answers for a server that has no module here.
@@ -42,6 +59,7 @@ class Generic:
     """
 
     title: str
+    grammar: str
     transactional_ddl = False
     cannot: tuple[str, ...] = _CANNOT
     drivers: tuple[Driver, ...] = ()
@@ -50,10 +68,13 @@ class Generic:
     scratch: Scratch | None = None
     copies: Copies | None = None
     row_counts: RowCounts | None = None
+    locks: Locks | None = None
+    table_sizes: str | None = None
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.title = name
+        self.grammar = _GRAMMARS.get(name, "")
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return a kit without any text; the agent asks SQLAlchemy in place of the server."""

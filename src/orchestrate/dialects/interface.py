@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from orchestrate.dialects.copies import Copies
+from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.row_counts import RowCounts
 from orchestrate.dialects.scratch import Scratch
 from orchestrate.domain.diagnosis import Check, Rows, Storage
@@ -96,6 +97,8 @@ class Dialect(Protocol):
     """The vocabulary's word: `sqlite`, `postgresql`, `mysql`; one of SQLAlchemy's for others."""
     title: str
     """For people: `PostgreSQL`, `MariaDB or MySQL`."""
+    grammar: str
+    """sqlglot's name of how its SQL is written; empty where it knows none."""
     transactional_ddl: bool
     """Whether a failed or killed revision leaves nothing behind."""
     cannot: tuple[str, ...]
@@ -113,6 +116,11 @@ class Dialect(Protocol):
     """How a database is copied and put back; None where that is not known."""
     row_counts: RowCounts | None
     """How many rows tables have; None where that cannot be asked cheaply."""
+    locks: Locks | None
+    """What statements keep others out of; None where that is not known."""
+    table_sizes: str | None
+    """One query: rows of schema, table, bytes, rows, and 1 where the name alone means it; None
+    where there is none."""
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs; timeouts in seconds, None for the server's own."""

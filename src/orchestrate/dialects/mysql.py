@@ -14,11 +14,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from orchestrate.dialects import mysql_schema
+from orchestrate.dialects import mysql_schema, table_sizes
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
+from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.mysql_copies import MySQLCopies
+from orchestrate.dialects.mysql_locks import MySQLLocks
 from orchestrate.dialects.mysql_rights import MySQLRights
 from orchestrate.dialects.mysql_scratch import SCRATCH
 from orchestrate.dialects.mysql_signs import SIGNS
@@ -125,6 +127,7 @@ class MySQL:
 
     name = "mysql"
     title = "MariaDB or MySQL"
+    grammar = "mysql"
     transactional_ddl = False
     cannot: tuple[str, ...] = ()
     drivers: tuple[Driver, ...] = (
@@ -145,6 +148,8 @@ class MySQL:
     scratch: Scratch | None = SCRATCH
     copies: Copies | None = MySQLCopies()
     row_counts: RowCounts | None = MYSQL
+    locks: Locks | None = MySQLLocks()
+    table_sizes: str | None = table_sizes.MYSQL
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs."""

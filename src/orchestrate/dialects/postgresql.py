@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from orchestrate.dialects import postgresql_schema
+from orchestrate.dialects import postgresql_schema, table_sizes
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
+from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.postgresql_copies import PostgreSQLCopies
+from orchestrate.dialects.postgresql_locks import PostgreSQLLocks
 from orchestrate.dialects.postgresql_rights import PostgreSQLRights
 from orchestrate.dialects.postgresql_scratch import SCRATCH
 from orchestrate.dialects.postgresql_signs import SIGNS
@@ -80,6 +82,7 @@ class PostgreSQL:
 
     name = "postgresql"
     title = "PostgreSQL"
+    grammar = "postgres"
     transactional_ddl = True
     cannot: tuple[str, ...] = ()
     drivers: tuple[Driver, ...] = (
@@ -97,6 +100,8 @@ class PostgreSQL:
     scratch: Scratch | None = SCRATCH
     copies: Copies | None = PostgreSQLCopies()
     row_counts: RowCounts | None = POSTGRESQL
+    locks: Locks | None = PostgreSQLLocks()
+    table_sizes: str | None = table_sizes.POSTGRESQL
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs.

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from orchestrate.dialects import sqlite_schema
+from orchestrate.dialects import sqlite_schema, table_sizes
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
+from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.row_counts import Counted, RowCounts
 from orchestrate.dialects.scratch import Scratch, ScratchFile
 from orchestrate.dialects.signs import Signs, driver_signs, first_fitting, sign
 from orchestrate.dialects.sqlite_copies import SQLiteCopies
+from orchestrate.dialects.sqlite_locks import SQLiteLocks
 from orchestrate.dialects.sqlite_rights import SQLiteRights
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
@@ -70,6 +72,7 @@ class SQLite:
 
     name = "sqlite"
     title = "SQLite"
+    grammar = "sqlite"
     transactional_ddl = False
     cannot: tuple[str, ...] = ()
     drivers: tuple[Driver, ...] = (
@@ -81,6 +84,8 @@ class SQLite:
     scratch: Scratch | None = ScratchFile()
     copies: Copies | None = SQLiteCopies()
     row_counts: RowCounts | None = Counted()
+    locks: Locks | None = SQLiteLocks()
+    table_sizes: str | None = table_sizes.SQLITE
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs; SQLite has no statement timeout."""

@@ -233,6 +233,17 @@ class Session:
         rendered: Mapping[str, Any] = found["sql"]
         return rendered
 
+    def render_upgrades(self, revisions: Sequence[str] | None) -> Mapping[str, Any]:
+        """Render what revisions do, offline; None stands for all of them.
+
+        Only of those that call nothing but Alembic and SQLAlchemy: rendering runs their Python.
+        Nothing is asked of the database.
+        """
+        steps = None if revisions is None else [{"id": one, "revision": one} for one in revisions]
+        found = self.ask("render", steps=steps, only_plain=True, ways=["up"])
+        rendered: Mapping[str, Any] = found["sql"]
+        return rendered
+
     def run(self, steps: Sequence[Step], *, mode: Mode, snapshots: bool) -> Iterator[Message]:
         """Carry steps of one kind out, yielding what happens; each `start` waits for an answer."""
         return self.agent.request(

@@ -1,0 +1,115 @@
+"""Judging one revision by everything that is known of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from orchestrate.domain.findings import Finding
+from orchestrate.domain.revision_source import RevisionSource
+from orchestrate.planning.ignoring import heeded
+from orchestrate.planning.revision_rules import source_findings
+from orchestrate.planning.rules import RULES, SQUAWK, found
+from orchestrate.planning.statement_rules import (
+    Remark,
+    Server,
+    statement_remarks,
+    statements_of_calls,
+)
+from orchestrate.planning.statements import read_statements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """What Alembic renders of a revision's upgrade, or why it cannot."""
+
+    sql: str | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Revisions as one server would get them."""
+
+    server: Server
+    rendered: Mapping[str, Rendered]
+    """By revision; one that is missing was not asked for."""
+    squawked: Mapping[str, Sequence[Finding]] | None = None
+    """What squawk says, by revision; None where it was not asked."""
+
+
+def lint_revisions(
+    sources: Iterable[RevisionSource],
+    views: Sequence[View],
+    *,
+    local: Collection[str],
+    everywhere: bool,
+) -> tuple[Finding, ...]:
+    """Return what is to be said of revisions, in their order, each thing once.
+
+    `everywhere`: the views are all that the project is made for, so that a comment which silences
+    nothing in any of them is not needed.
+    """
+    return tuple(
+        finding
+        for source in sources
+        for finding in _of_one(source, views, local=local, everywhere=everywhere)
+    )
+
+
+def _of_one(
+    source: RevisionSource, views: Sequence[View], *, local: Collection[str], everywhere: bool
+) -> tuple[Finding, ...]:
+    remarks = [Remark(finding=one) for one in source_findings(source, local=local)]
+    seen = {(one.finding.code, one.finding.where, one.finding.message) for one in remarks}
+    unrendered = False
+    for view in views:
+        rendered = view.rendered.get(source.revision or "")
+        unrendered |= rendered is None or rendered.sql is None
+        for remark in _in_view(source, view, rendered):
+            key = (remark.finding.code, remark.finding.where, remark.finding.message)
+            if key not in seen:
+                seen.add(key)
+                remarks.append(remark)
+    judged = _judged(views, everywhere=everywhere, unrendered=unrendered)
+    return heeded(source, remarks, judged)
+
+
+def _in_view(source: RevisionSource, view: View, rendered: Rendered | None) -> Iterable[Remark]:
+    if source.problem is not None:
+        return
+    grammar = view.server.grammar
+    if rendered is None or rendered.sql is None:
+        statements = statements_of_calls(source, grammar)
+    else:
+        statements = read_statements(rendered.sql, grammar)
+    yield from statement_remarks(source, statements, view.server)
+    if rendered is not None and rendered.problem is not None:
+        yield Remark(
+            finding=found(
+                "not-rendered",
+                f"has no SQL for {view.server.title} to look at: {rendered.problem}",
+                where=source.at(source.upgrade_line),
+            )
+        )
+    for one in (view.squawked or {}).get(source.revision or "", ()):
+        yield Remark(finding=one)
+
+
+def _judged(views: Sequence[View], *, everywhere: bool, unrendered: bool) -> frozenset[str]:
+    """Return the codes of which it can be said that nothing was found."""
+    codes = {code for code, rule in RULES.items() if rule.needs == "source"}
+    if everywhere and views and not unrendered:
+        codes |= {code for code, rule in RULES.items() if rule.needs == "sql"}
+    return frozenset(codes)
+
+
+def placed_squawk(
+    source: RevisionSource, rule: str, message: str, help_text: str | None, line: int
+) -> Finding:
+    """Return a remark of squawk's as a finding of ours."""
+    return replace(
+        found(SQUAWK + rule, message, where=source.at(line)),
+        hint=help_text,
+        severity="error" if rule == "syntax-error" else "warning",
+    )

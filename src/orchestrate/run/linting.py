@@ -1,0 +1,184 @@
+"""What lint needs to know: revision files as text, their SQL rendered offline, sizes, the journal.
+
+Nothing is written to any database, and without an environment none is reached.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from orchestrate.adapters.squawk import run_squawk
+from orchestrate.domain.findings import Finding
+from orchestrate.domain.locks import TableSize, version_numbers
+from orchestrate.domain.observation import Observation
+from orchestrate.domain.revision_source import RevisionSource
+from orchestrate.errors import OrchestrateError
+from orchestrate.planning.linting import Rendered, placed_squawk
+from orchestrate.planning.revision_sources import read_revision
+from orchestrate.planning.squawk_rules import is_told
+from orchestrate.planning.staleness import is_empty
+from orchestrate.planning.statement_rules import Server, statement_line
+from orchestrate.planning.statements import read_statements
+from orchestrate.planning.troubles import explain_rendering
+from orchestrate.run.session import Access, Session
+
+_SETTINGS: Final = ".squawk.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """A project's files as they lie here."""
+
+    sources: tuple[RevisionSource, ...]
+    local: frozenset[str]
+    """Names of modules that lie beside the project."""
+
+
+def survey_files(session: Session) -> Mapping[str, Any]:
+    """Ask where the revisions lie; neither env.py nor a revision is run, no database reached.
+
+    Raises `project-unreadable`.
+    """
+    found = session.ask("survey", modules=[], programs=[])
+    if found["trouble"]:
+        raise OrchestrateError("project-unreadable", str(found["trouble"]))
+    return found
+
+
+def read_checkout(found: Mapping[str, Any], folder: Path) -> Checkout:
+    """Read the revisions that a survey told of; those at a far end are not here to be read."""
+    paths = [
+        path
+        for location in found["version_locations"]
+        for path in sorted(Path(location).glob("*.py"))
+    ]
+    names = {name for names in found["folders"].values() for name in names}
+    return Checkout(sources=read_files(paths, folder), local=frozenset(names))
+
+
+def read_files(paths: Iterable[Path], folder: Path) -> tuple[RevisionSource, ...]:
+    """Read revision files as text; what is no revision, or is not there, is left out."""
+    found = []
+    base = f"{folder.resolve()}{os.sep}"
+    for path in paths:
+        shown = str(path.resolve()).removeprefix(base)
+        try:
+            content = path.read_bytes()
+        except OSError:
+            continue
+        source = read_revision(shown.replace(os.sep, "/"), content)
+        if source is not None:
+            found.append(source)
+    return tuple(found)
+
+
+def render_soon(session: Session) -> Callable[[], Mapping[str, Rendered]]:
+    """Have all revisions rendered while we read them; make no other request before that."""
+    answer = session.agent.later(
+        "render",
+        deadline=session.access.agent_timeout,
+        **session.access.common,
+        steps=None,
+        only_plain=True,
+        ways=["up"],
+    )
+    return lambda: _rendered(answer()["sql"])
+
+
+def render(session: Session, revisions: Sequence[str]) -> Mapping[str, Rendered]:
+    """Have some revisions rendered."""
+    return _rendered(session.render_upgrades(revisions))
+
+
+def _rendered(found: Mapping[str, Any]) -> dict[str, Rendered]:
+    return {
+        revision: Rendered(
+            sql=one["up"] if one["up_error"] is None else None,
+            problem=explain_rendering(one["up_error"]) if one["up_error"] else None,
+        )
+        for revision, one in found.items()
+    }
+
+
+def server_unseen(access: Access) -> Server:
+    """Return the server of an environment that nobody asked anything."""
+    dialect = access.dialect
+    return Server(title=dialect.title, grammar=dialect.grammar, locks=dialect.locks)
+
+
+def server_seen(access: Access, session: Session, observation: Observation) -> Server:
+    """Return the server of an environment, with how large its tables are.
+
+    The last thing that is asked of a session: what the server refuses ends it.
+    """
+    dialect = access.dialect
+    return Server(
+        title=observation.server_version,
+        grammar=dialect.grammar,
+        locks=dialect.locks,
+        version=observation.server_version,
+        sizes=() if is_empty(observation) else _sizes(session, dialect.table_sizes),
+        version_table=observation.version_table,
+    )
+
+
+def _sizes(session: Session, text: str | None) -> tuple[TableSize, ...] | None:
+    if text is None:
+        return None
+    try:
+        rows = session.query({"sizes": text})["sizes"]
+    except OrchestrateError:
+        return None  # SQLite without `dbstat`, a user without rights: then nobody knows
+    return tuple(
+        TableSize(
+            schema=None if row[0] is None else str(row[0]),
+            table=str(row[1]),
+            bytes=None if row[2] is None else int(str(row[2])),
+            rows=None if row[3] is None else int(str(row[3])),
+            unqualified=bool(row[4]),
+        )
+        for row in rows
+    )
+
+
+def squawked(
+    program: str,
+    sources: Sequence[RevisionSource],
+    rendered: Mapping[str, Rendered],
+    server: Server,
+    folder: Path,
+) -> Mapping[str, Sequence[Finding]]:
+    """Return what squawk says of the revisions' SQL, by revision. Raises `command-failed`."""
+    by_revision = {one.revision: one for one in sources if one.revision is not None}
+    texts = {
+        revision: one.sql
+        for revision, one in rendered.items()
+        if one.sql and revision in by_revision
+    }
+    configured = (folder / _SETTINGS).exists()
+    numbers = version_numbers(server.version)
+    version = ".".join(str(one) for one in numbers[:2]) if numbers else None
+    found: dict[str, list[Finding]] = {}
+    for one in run_squawk(program, texts, folder=folder, version=version):
+        if is_told(one.rule, configured=configured):
+            source = by_revision[one.key]
+            line = _line(source, texts[one.key], one.line, server)
+            found.setdefault(one.key, []).append(
+                placed_squawk(source, one.rule, one.message, one.help, line)
+            )
+    return found
+
+
+def _line(source: RevisionSource, sql: str, line: int, server: Server) -> int:
+    """Return the line of the file whose call made the statement on a line of the SQL."""
+    lines = sql.splitlines()
+    end = next(
+        (number for number in range(line - 1, len(lines)) if lines[number].rstrip().endswith(";")),
+        len(lines) - 1,
+    )
+    statements = read_statements("\n".join(lines[line - 1 : end + 1]), server.grammar)
+    return statement_line(source, statements[0]) if statements else source.upgrade_line
