@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrate.domain.revision_source import RevisionSource, TypeText
+from orchestrate.planning.deeds import Deed
 from orchestrate.planning.ignoring import heeded
 from orchestrate.planning.revision_rules import (
-    Applied,
     Listed,
     is_narrower,
     journal_findings,
@@ -17,6 +19,7 @@ from orchestrate.planning.revision_rules import (
 from orchestrate.planning.revision_sources import read_revision
 from orchestrate.planning.rules import RULES, found, policy_of
 from orchestrate.planning.statement_rules import Remark
+from tests.support.values import NOON
 
 PARTS = {
     "doc": '"""add a note"""',
@@ -128,16 +131,22 @@ def test_numbers_in_front_of_files() -> None:
     assert project_findings(ids) == ()
 
 
+def deeds_of(*contents: tuple[str, str]) -> dict[str, Deed]:
+    return {
+        revision: Deed(revision=revision, sha256=sha256, run="run-1", at=NOON, applied=True)
+        for revision, sha256 in contents
+    }
+
+
 def test_what_was_applied_stays_as_it_was() -> None:
     """Edited, or gone, with every environment that has it; the same content is no remark."""
     here = [listed("a"), listed("b", "a")]
-    applied = [
-        Applied(environment="dev", revision="a", sha256="sha-a"),
-        Applied(environment="dev", revision="b", sha256="old"),
-        Applied(environment="prod", revision="b", sha256="old"),
-        Applied(environment="dev", revision="c", sha256="sha-c"),
-    ]
-    edited, deleted = journal_findings(here, applied)
+    done = {
+        "dev": deeds_of(("a", "sha-a"), ("b", "old"), ("c", "sha-c"), ("d", "")),
+        "prod": deeds_of(("b", "old")),
+        "test": {"b": replace(deeds_of(("b", "old"))["b"], applied=False)},
+    }
+    edited, deleted = journal_findings(here, done)
     assert (edited.code, edited.severity, edited.where) == (
         "edited-revision",
         "error",
@@ -145,9 +154,7 @@ def test_what_was_applied_stays_as_it_was() -> None:
     )
     assert "applied to dev, prod" in edited.message
     assert (deleted.code, deleted.where) == ("deleted-revision", "dev")
-    assert [one.code for one in journal_findings(here, applied, complete=False)] == [
-        "edited-revision"
-    ]
+    assert [one.code for one in journal_findings(here, done, complete=False)] == ["edited-revision"]
 
 
 def test_a_comment_silences_a_rule_with_a_reason() -> None:

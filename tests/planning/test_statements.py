@@ -22,7 +22,7 @@ def one(sql: str, grammar: str = "postgres") -> Statement:
         ("postgres", "DROP INDEX CONCURRENTLY IF EXISTS i", "DROP", "INDEX", [], "i"),
         ("mysql", "DROP INDEX i ON `t`", "DROP", "INDEX", [(None, "t")], "i"),
         ("mysql", "DELETE FROM t WHERE a = 'it\\'s; here'", "DELETE", "", [(None, "t")], ""),
-        ("mysql", "# a remark; DROP TABLE x\nUPDATE LOW_PRIORITY t SET a = \"b\"", "UPDATE", "", [(None, "t")], ""),
+        ("mysql", '# a remark; DROP TABLE x\nUPDATE LOW_PRIORITY t SET a = "b"', "UPDATE", "", [(None, "t")], ""),
         ("sqlite", "INSERT OR REPLACE INTO [t one] VALUES (1)", "INSERT", "", [(None, "t one")], ""),
         ("tsql", "DROP TABLE [dbo].[t]", "DROP", "TABLE", [("dbo", "t")], ""),
         ("postgres", "WITH x AS (SELECT 1) DELETE FROM t USING x", "DELETE", "", [(None, "t")], ""),
@@ -32,7 +32,7 @@ def one(sql: str, grammar: str = "postgres") -> Statement:
         ("postgres", "REINDEX TABLE CONCURRENTLY t", "REINDEX", "", [], ""),
     ],
 )  # fmt: skip
-def test_what_a_statement_is_about(
+def test_what_a_statement_is_about(  # noqa: PLR0917  (a row of the table)
     grammar: str, sql: str, verb: str, kind: str, tables: list[tuple[str | None, str]], name: str
 ) -> None:
     """Verb, kind, tables and name, whatever is quoted, commented or said before them."""

@@ -17,17 +17,18 @@ from orchestrate.domain.revisions import Graph, Revision
 from orchestrate.domain.spec import Environment
 from orchestrate.domain.spec_sources import CommandSource
 from orchestrate.errors import OrchestrateError
+from orchestrate.planning.deeds import Deeds, deeds
 from orchestrate.planning.linting import Rendered, View, lint_revisions
 from orchestrate.planning.revision_rules import (
-    Applied,
     Listed,
+    ancestry,
     journal_findings,
     listed_graph,
     listed_sources,
     project_findings,
 )
 from orchestrate.planning.statement_rules import Server
-from orchestrate.run.journal import applied_revisions
+from orchestrate.run.journal import recent
 from orchestrate.run.linting import (
     Checkout,
     read_checkout,
@@ -70,12 +71,9 @@ def lint_spec(bench: Workbench, asked: Asked) -> Linted:
     if asked.environment is not None:
         return _lint_environment(bench, asked.environment, asked)
     linted = Linted()
-    applied = _applied(bench, linted)
     found: list[Finding] = []
     for environments in _by_project(bench).values():
-        names = {one.name for one in environments}
-        mine = [one for one in applied if one.environment in names]
-        found += _lint_project(bench, environments, asked, mine, linted)
+        found += _lint_project(bench, environments, asked, linted)
     linted.findings = _ordered(found)
     return linted
 
@@ -93,13 +91,19 @@ def _by_project(bench: Workbench) -> Mapping[str | None, list[Environment]]:
     return found
 
 
-def _applied(bench: Workbench, linted: Linted) -> tuple[Applied, ...]:
-    """Return what the journal says is applied; without a journal there is less to say."""
+def _done(
+    bench: Workbench,
+    environments: Sequence[Environment],
+    listed: Sequence[Listed],
+    linted: Linted,
+) -> Deeds:
+    """Return what the journal says was done there; without a journal there is less to say."""
     try:
-        return applied_revisions(bench.state)
+        found = deeds(recent(bench.state), ancestry(listed))
     except OrchestrateError as error:
         linted.notes.append(f"The journal was not looked at: {error.message}")
-        return ()
+        return {}
+    return {one.name: found[one.name] for one in environments if one.name in found}
 
 
 # --- A whole project ------------------------------------------------------------------------------
@@ -109,7 +113,6 @@ def _lint_project(
     bench: Workbench,
     environments: Sequence[Environment],
     asked: Asked,
-    applied: Sequence[Applied],
     linted: Linted,
 ) -> list[Finding]:
     accesses = _accesses(bench, environments, asked.dialect, linted)
@@ -124,6 +127,7 @@ def _lint_project(
     chosen = _in_range(checkout.sources, asked.range)
     linted.revisions += len(chosen)
     listed = listed_sources(checkout.sources)
+    done = _done(bench, environments, listed, linted)
     complete = all(one.revision is not None for one in checkout.sources)
     names = {one.file for one in chosen}
     return [
@@ -131,7 +135,7 @@ def _lint_project(
         *project_findings(listed),
         *(
             one
-            for one in journal_findings(listed, applied, complete=complete)
+            for one in journal_findings(listed, done, complete=complete)
             if one.code == "deleted-revision" or asked.range is None or one.where in names
         ),
     ]
@@ -292,14 +296,13 @@ def _lint_environment(bench: Workbench, environment: Environment, asked: Asked) 
         server = server_seen(access, session, observation)
     view = _view(bench, sources, server, rendered, asked=Asked(squawk=asked.squawk), linted=linted)
     linted.revisions = len(pending)
-    applied = [one for one in _applied(bench, linted) if one.environment == environment.name]
     listed = _shown(bench, environment, listed_graph(seen.graph))
     local = _local(bench, environment)
     linted.findings = _ordered(
         (
             *lint_revisions(sources, [view], local=local, everywhere=False),
             *project_findings(listed),
-            *journal_findings(listed, applied),
+            *journal_findings(listed, _done(bench, [environment], listed, linted)),
         )
     )
     return linted

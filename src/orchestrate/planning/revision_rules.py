@@ -11,6 +11,7 @@ from typing import Final
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.revision_source import OperationCall, RevisionSource, TypeText
 from orchestrate.domain.revisions import Graph
+from orchestrate.planning.deeds import Deeds, Within
 from orchestrate.planning.rules import found
 from orchestrate.planning.troubles import merge_command
 
@@ -77,13 +78,21 @@ def listed_graph(graph: Graph) -> tuple[Listed, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
-    """A revision that the journal says is applied somewhere."""
+def ancestry(revisions: Sequence[Listed]) -> Within:
+    """Return what tells which revisions are applied when these are the rows."""
+    known = {one.revision: one for one in revisions}
 
-    environment: str
-    revision: str
-    sha256: str
+    def within(heads: Collection[str]) -> Collection[str]:
+        reached: set[str] = set()
+        waiting = list(heads)
+        while waiting:
+            name = waiting.pop()
+            if name not in reached:
+                reached.add(name)
+                waiting += [*known[name].down, *known[name].depends_on] if name in known else ()
+        return reached
+
+    return within
 
 
 def source_findings(source: RevisionSource, *, local: Collection[str] = ()) -> tuple[Finding, ...]:
@@ -276,7 +285,7 @@ def _prefixes(revisions: Iterable[Listed]) -> Iterator[Finding]:
 
 
 def journal_findings(
-    revisions: Sequence[Listed], applied: Iterable[Applied], *, complete: bool = True
+    revisions: Sequence[Listed], done: Deeds, *, complete: bool = True
 ) -> tuple[Finding, ...]:
     """Return which revisions are not any more what was applied, with where that was.
 
@@ -285,12 +294,18 @@ def journal_findings(
     known = {one.revision: one for one in revisions}
     changed: dict[str, list[str]] = {}
     gone: dict[str, list[str]] = {}
-    for one in applied:
-        there = known.get(one.revision)
-        if there is not None and there.sha256 != one.sha256:
-            changed.setdefault(one.revision, []).append(one.environment)
+    applied = [
+        (environment, deed)
+        for environment, mine in done.items()
+        for deed in mine.values()
+        if deed.applied and deed.sha256
+    ]
+    for environment, deed in applied:
+        there = known.get(deed.revision)
+        if there is not None and there.sha256 != deed.sha256:
+            changed.setdefault(deed.revision, []).append(environment)
         elif there is None and complete:
-            gone.setdefault(one.revision, []).append(one.environment)
+            gone.setdefault(deed.revision, []).append(environment)
     edited = (
         found(
             "edited-revision",

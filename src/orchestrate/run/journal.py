@@ -9,7 +9,6 @@ from orchestrate.domain.events import Event, EventKind
 from orchestrate.domain.plan import Direction
 from orchestrate.planning.deeds import KINDS
 from orchestrate.planning.plan_maker import Durations
-from orchestrate.planning.revision_rules import Applied
 from orchestrate.planning.run_state import RunState, fold
 from orchestrate.stores.state import StateStore
 
@@ -55,26 +54,6 @@ def durations(events: Iterable[Event]) -> Durations:
         if "seconds" in data and "file_sha256" in data:
             found[data["direction"], data["file_sha256"]] = data["seconds"]
     return found
-
-
-def applied_revisions(state: StateStore) -> tuple[Applied, ...]:
-    """Return which content of which revision each environment has, as the runs tell it.
-
-    The last that was done to a revision somewhere counts; what was undone is not applied.
-    """
-    found: dict[tuple[str, str], Applied | None] = {}
-    for event in state.events(kinds=("step.finished",)):
-        data = cast("dict[str, Any]", event.data)
-        if data.get("direction") not in {"upgrade", "downgrade"} or "file_sha256" not in data:
-            continue
-        environment, revision = str(data.get("environment")), str(data["revision"])
-        up = data["direction"] == "upgrade"
-        found[environment, revision] = (
-            Applied(environment=environment, revision=revision, sha256=data["file_sha256"])
-            if up
-            else None
-        )
-    return tuple(one for one in found.values() if one is not None)
 
 
 def runs_with_steps(state: StateStore) -> list[RunState]:
