@@ -1,8 +1,8 @@
 """The real program in a process of its own, without importing it anew each time.
 
 A process imports `orchestrate` once and forks for each call. What is called is what `python -m
-orchestrate` runs, with its own arguments, folder, variables and descriptors; only the second that
-every start needs for imports is saved. Owns nothing of what tests look at.
+MODULE` runs, with its own arguments, folder, variables and descriptors; only the second that every
+start needs for imports is saved. Owns nothing of what tests look at.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ _WARM: Final = (
 
 
 def run(
+    module: str,
     arguments: Sequence[str],
     *,
     cwd: Path,
@@ -52,7 +53,7 @@ def run(
     stdin: str | None,
     timeout: float,
 ) -> tuple[int, str, str]:
-    """Run `orchestrate ARGUMENTS`; return its status, negative for a signal, and both outputs.
+    """Run `python -m MODULE ARGUMENTS`; return its status, negative for a signal, and both outputs.
 
     Raises `subprocess.TimeoutExpired`, having killed it.
     """
@@ -65,7 +66,12 @@ def run(
         given.write((stdin or "").encode())
         given.seek(0)
         line.connect(_mother())
-        request = {"arguments": list(arguments), "cwd": str(cwd), "env": dict(env)}
+        request = {
+            "module": module,
+            "arguments": list(arguments),
+            "cwd": str(cwd),
+            "env": dict(env),
+        }
         text = json.dumps(request).encode()
         descriptors = array.array("i", [given.fileno(), out.fileno(), errors.fileno()])
         line.sendmsg(
@@ -175,9 +181,18 @@ def _become(request: dict[str, Any], descriptors: Sequence[int]) -> NoReturn:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    sys.argv = [str(_ROOT / "src/orchestrate/__main__.py"), *request["arguments"]]
-    runpy.run_module("orchestrate", run_name="__main__", alter_sys=True)
-    raise AssertionError("the program ends its process")
+    sys.argv = [request["module"], *request["arguments"]]
+    status: object = 0
+    try:
+        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        status = ended.code or 0
+    except BaseException:  # noqa: BLE001  (as the interpreter does with what nobody caught)
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status if isinstance(status, int) else 1)
 
 
 if __name__ == "__main__":

@@ -79,20 +79,24 @@ class SpecFolder:
         environ: Mapping[str, str] | None = None,
         stdin: str | None = None,
         timeout: float = 90,
-        program: Sequence[str] | None = None,
+        program: Sequence[str] = (sys.executable, "-m", "orchestrate"),
     ) -> Result:
         """Run `orchestrate ARGUMENTS`, or another program, in the folder and wait for its end."""
-        if program is None:
-            variables = self.environment_variables(environ)
-            return Result(
-                *forking.run(
-                    arguments, cwd=self.folder, env=variables, stdin=stdin, timeout=timeout
-                )
+        variables = self.environment_variables(environ)
+        if tuple(program[:2]) == (sys.executable, "-m"):
+            status, stdout, stderr = forking.run(
+                program[2],
+                [*program[3:], *arguments],
+                cwd=self.folder,
+                env=variables,
+                stdin=stdin,
+                timeout=timeout,
             )
+            return Result(status=status, stdout=stdout, stderr=stderr)
         done = subprocess.run(
             [*program, *arguments],
             cwd=self.folder,
-            env=self.environment_variables(environ),
+            env=variables,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
