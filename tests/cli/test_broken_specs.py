@@ -11,7 +11,6 @@ from tests.support.workspace import Workspace
 
 PROTECTIONS: dict[str, Any] = {
     "approval": {"required": 1},
-    "policy": {"destructive": "block"},
     "tunnel": {"ssh": "bastion.example.com"},
     "verify": [{"sql": "select 1", "expect": 1}],
     "hooks": {"before": [{"command": ["./drain.sh"]}]},

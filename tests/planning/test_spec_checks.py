@@ -10,7 +10,6 @@ from orchestrate.stores.spec_files import load_spec
 
 DECLARED = {
     "approval": {"required": 1},
-    "policy": {"destructive": "block"},
     "tunnel": {"ssh": "bastion"},
     "targets": {"glob": "*.db"},
     "verify": [{"sql": "select 1", "expect": 1}],

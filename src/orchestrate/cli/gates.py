@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from orchestrate.cli.policing import with_policy
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.backups import BackupOrder
 from orchestrate.domain.durations import duration
@@ -26,6 +27,7 @@ from orchestrate.planning.gates import (
     window_gate,
 )
 from orchestrate.planning.identities import IdentityVerdict
+from orchestrate.planning.policy import policy_gate
 from orchestrate.planning.promotion import promoted_contents, promotion_gate
 from orchestrate.planning.staleness import is_empty
 from orchestrate.planning.windows import WindowState, fits, window_state
@@ -82,6 +84,7 @@ def gated(
 
     `own` are gates of the command's own, beside those of every path.
     """
+    plan = with_policy(bench, environment, seen, plan)
     found = (
         identity_gate(verdict),
         *declared_gates(bench, environment, seen),
@@ -95,7 +98,7 @@ def _gates_of_plan(
     bench: Workbench, environment: Environment, seen: Seen, plan: Plan
 ) -> tuple[Gate, ...]:
     """Return the declared gates that ask what a plan does."""
-    found: list[Gate] = []
+    found: list[Gate] = list(policy_gate(environment.policy, plan))
     if seen.graph is not None:
         chain = bench.chain(seen.graph)
         found += promotion(bench, environment, chain, promoted_contents(plan.steps))

@@ -308,6 +308,27 @@ def _lint_environment(bench: Workbench, environment: Environment, asked: Asked) 
     return linted
 
 
+def findings_by_revision(
+    bench: Workbench, environment: Environment, access: Access, revisions: Sequence[Revision]
+) -> Mapping[str, tuple[Finding, ...]]:
+    """Return what our own rules say of revisions, for this very server and its tables.
+
+    By an agent of its own, because a revision that is rendered may do anything. Raises what looking
+    at the environment raises, and `project-unreadable` where the revisions are elsewhere.
+    """
+    sources = _sources(bench, environment, revisions)
+    with open_session(access) as session:
+        observation = session.observe()
+        rendered = render(session, [one.id for one in revisions])
+        server = server_seen(access, session, observation)
+    view = View(server=server, rendered=rendered)
+    local = _local(bench, environment)
+    return {
+        revision.id: lint_revisions([source], [view], local=local, everywhere=False)
+        for revision, source in zip(revisions, sources, strict=True)
+    }
+
+
 def _pending(
     bench: Workbench,
     environment: Environment,

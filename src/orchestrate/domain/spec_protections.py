@@ -189,6 +189,14 @@ class Policy(Model):
         alias="edited-revision",
         description="Revisions changed after they ran elsewhere.",
     )
+    multiple_heads: Action | None = Field(
+        default=None, alias="multiple-heads", description="A project with several heads."
+    )
+    outside_transaction: Action | None = Field(
+        default=None,
+        alias="outside-transaction",
+        description="Steps that the server does not undo when they fail.",
+    )
 
 
 class SqlCheck(Model):

@@ -12,7 +12,14 @@ from typing import Final, Literal
 
 from orchestrate.domain.findings import Finding, Severity
 
-PolicyKey = Literal["destructive", "long-lock", "missing-downgrade", "edited-revision"]
+PolicyKey = Literal[
+    "destructive",
+    "long-lock",
+    "missing-downgrade",
+    "edited-revision",
+    "multiple-heads",
+    "outside-transaction",
+]
 Needs = Literal["source", "project", "journal", "sql"]
 
 PAGE: Final = "docs/lint-rules.md"
@@ -55,7 +62,10 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         ),
         # The project as a whole
         "multiple-heads": Rule(
-            severity="warning", needs="project", title="The project has several heads"
+            severity="warning",
+            needs="project",
+            policy="multiple-heads",
+            title="The project has several heads",
         ),
         "duplicate-prefix": Rule(
             severity="warning", needs="project", title="Two files have the same number in front"
@@ -79,6 +89,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "mixed-transaction": Rule(
             severity="warning",
             needs="source",
+            policy="outside-transaction",
             title="Statements outside a transaction stand among others",
         ),
         "needs-autocommit": Rule(

@@ -16,7 +16,6 @@ from orchestrate.domain.spec import Environment, LoadedSpec
 
 _PROTECTIONS: Final = {
     "approval": "nobody would be asked to approve",
-    "policy": "no rule would be applied",
     "tunnel": "no tunnel would be opened",
     "targets": "a fleet would not be walked",
     "verify": "nothing would be verified",

@@ -1,0 +1,68 @@
+"""The policy of an environment, on the command line: what it blocks, and what it wants approved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.databases import sqlite_database
+from tests.support.projects import Project
+from tests.support.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """Three revisions, the last of which drops a table."""
+    folder = tmp_path / "work"
+    project = Project(folder).linear(2)
+    project.revision(
+        "r003",
+        down="r002",
+        upgrade="op.drop_table('t1')",
+        downgrade="op.create_table('t1', sa.Column('id', sa.Integer))",
+    )
+    space = Workspace(folder=folder, project=project).spec(include="environments/*.yaml")
+    return space.environment(
+        "prod", sqlite_database(folder / "prod.db"), policy={"destructive": "block"}
+    )
+
+
+def heads(workspace: Workspace) -> list[str]:
+    found: list[str] = workspace.state("prod")["heads"]
+    return found
+
+
+def test_what_is_blocked_is_not_done(workspace: Workspace) -> None:
+    """`plan` shows it, `apply` exits with 4; up to before it, and overridden, it goes."""
+    plan = workspace.ok("plan", "prod", "--format", "json").json()
+    (gate,) = (one for one in plan["gates"] if one["kind"] == "policy")
+    assert gate["state"] == "closed"
+    assert "blocks destructive" in gate["detail"]
+    (found,) = (one for one in plan["steps"][2]["findings"] if one["code"] == "drops-table")
+    assert found["severity"] == "error"
+    refused = workspace.call("apply", "prod", "--yes", "--format", "json")
+    assert (refused.status, refused.error()["code"]) == (4, "policy-blocked")
+    assert refused.events()[-1]["status"] == "blocked"
+    assert heads(workspace) == []
+    workspace.ok("apply", "prod", "--to", "r002", "--yes")
+    workspace.ok("apply", "prod", "--yes", "--override", "policy", "--reason", "it is empty")
+    assert heads(workspace) == ["r003"]
+    overridden = workspace.ok("history", "prod", "--format", "json").json()["runs"][0]["overrides"]
+    assert overridden["policy"].endswith("it is empty")
+
+
+def test_the_way_back_is_judged_too(workspace: Workspace) -> None:
+    """A downgrade that drops a table loses what is in it."""
+    workspace.ok("apply", "prod", "--to", "r002", "--yes")
+    refused = workspace.call("rollback", "prod", "--to", "r001", "--yes", "--format", "json")
+    assert (refused.status, refused.error()["code"]) == (4, "policy-blocked")
+    assert heads(workspace) == ["r002"]
+
+
+def test_a_saved_plan_is_judged_by_the_policy_of_now(workspace: Workspace) -> None:
+    workspace.ok("plan", "prod", "--to", "r002", "--out", "plan.json")
+    workspace.ok("apply", "plan.json", "--yes")
+    workspace.ok("plan", "prod", "--out", "plan.json")
+    refused = workspace.call("apply", "plan.json", "--yes", "--format", "json")
+    assert (refused.status, refused.error()["code"]) == (4, "policy-blocked")
