@@ -348,6 +348,7 @@ UNCHANGED = (
     "ALTER TABLE orders AUTO_INCREMENT = 500",
     "INSERT INTO alembic_version VALUES ('a1')",
     "ALTER TABLE alembic_version ADD COLUMN other INTEGER, ADD INDEX ix_other (other)",
+    "CREATE TABLE orchestrate_events (sequence BIGINT PRIMARY KEY)",
     "SET NAMES latin1",
     "FLUSH TABLES",
 )

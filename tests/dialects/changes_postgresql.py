@@ -472,6 +472,42 @@ CHANGES = (
         "DROP SERVER far",
         "added foreign server far",
     ),
+    simple(
+        "grant",
+        "GRANT SELECT, INSERT ON shop.orders TO PUBLIC",
+        "REVOKE ALL ON shop.orders FROM PUBLIC",
+        "added grant shop.orders to PUBLIC",
+    ),
+    simple(
+        "grant of a column",
+        "GRANT UPDATE (note) ON shop.orders TO pg_monitor WITH GRANT OPTION",
+        "REVOKE ALL (note) ON shop.orders FROM pg_monitor",
+        "added grant shop.orders (note) to pg_monitor",
+    ),
+    simple(
+        "what everybody may do taken back",
+        "REVOKE EXECUTE ON FUNCTION twice(integer) FROM PUBLIC",
+        "GRANT EXECUTE ON FUNCTION twice(integer) TO PUBLIC",
+        "added grant twice(a integer) to PUBLIC",
+    ),
+    simple(
+        "grant of a schema",
+        "GRANT USAGE ON SCHEMA shop TO pg_monitor",
+        "REVOKE USAGE ON SCHEMA shop FROM pg_monitor",
+        "added grant schema shop to pg_monitor",
+    ),
+    simple(
+        "grant of a sequence",
+        "GRANT USAGE ON SEQUENCE ticket TO pg_monitor",
+        "REVOKE USAGE ON SEQUENCE ticket FROM pg_monitor",
+        "added grant ticket to pg_monitor",
+    ),
+    Change(
+        "default grant",
+        ["ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT SELECT ON TABLES TO pg_monitor"],
+        ["ALTER DEFAULT PRIVILEGES IN SCHEMA shop REVOKE SELECT ON TABLES FROM pg_monitor"],
+        ["added default grant of tester on tables in shop to pg_monitor"],
+    ),
 )
 UNCHANGED = (
     "INSERT INTO users (name) VALUES ('a'), ('b')",
@@ -487,6 +523,9 @@ UNCHANGED = (
     "INSERT INTO alembic_version VALUES ('a1')",
     "ALTER TABLE alembic_version ADD COLUMN other integer UNIQUE",
     "CREATE TEMPORARY TABLE scratch (id serial PRIMARY KEY)",
+    "CREATE TABLE orchestrate_events (sequence bigint PRIMARY KEY)",
+    "ALTER TABLE users OWNER TO pg_monitor",
+    "ALTER TABLE users OWNER TO CURRENT_USER",
     "SET search_path = shop, public",
     "SET datestyle = 'German'",
     "SET quote_all_identifiers = on",

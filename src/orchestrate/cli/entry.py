@@ -20,6 +20,8 @@ from orchestrate.stores.spec_place import spec_path
 LOOKING: Final = frozenset(
     {
         "doctor",
+        "drift",
+        "compare",
         "status",
         "lint",
         "plan",

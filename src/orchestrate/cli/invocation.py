@@ -23,9 +23,10 @@ from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.spare_agent import SpareAgent
 from orchestrate.errors import OrchestrateError
 
-Format = Literal["text", "json", "markdown", "sarif", "github"]
+Format = Literal["text", "json", "markdown", "sarif", "github", "junit"]
 FORMATS: Final = ("text", "json", "markdown")
 LINT_FORMATS: Final = ("text", "json", "sarif", "github")
+DRIFT_FORMATS: Final = ("text", "json", "markdown", "junit")
 
 
 def colour() -> bool | None:

@@ -12,8 +12,13 @@ from orchestrate.run.observe import Seen, observe_all
 from orchestrate.run.session import Access
 
 
-def look(bench: Workbench, environments: Sequence[Environment]) -> dict[str, Seen]:
-    """Return what was seen of each environment; what could not be reached is a row as well."""
+def look(
+    bench: Workbench, environments: Sequence[Environment], *, schemas: bool = False
+) -> dict[str, Seen]:
+    """Return what was seen of each environment; what could not be reached is a row as well.
+
+    With `schemas`, what describes the schemas is read as well.
+    """
     accesses: list[Access] = []
     seen: dict[str, Seen] = {}
     for environment in environments:
@@ -21,7 +26,7 @@ def look(bench: Workbench, environments: Sequence[Environment]) -> dict[str, See
             accesses.append(bench.access(environment))
         except OrchestrateError as error:
             seen[environment.name] = without_sight(environment, error, access=None)
-    answers = observe_all(accesses, bench.graphs)
+    answers = observe_all(accesses, bench.graphs, schemas=schemas)
     bench.load_libraries()
     for one in answers:
         seen[one.environment] = one

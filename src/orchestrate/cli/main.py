@@ -19,6 +19,7 @@ import click
 from orchestrate import __version__
 from orchestrate.adapters.agent_start import SparePlace
 from orchestrate.cli.invocation import (
+    DRIFT_FORMATS,
     FORMATS,
     LINT_FORMATS,
     Invocation,
@@ -46,6 +47,8 @@ COMMANDS: Final = {
     "backup": ("orchestrate.cli.backup", "backup", "Copy a database now, and prove the copy"),
     "backups": ("orchestrate.cli.backup", "backups", "List copies; verify or prune them"),
     "restore": ("orchestrate.cli.restore", "restore", "Put a backup back, checked afterwards"),
+    "drift": ("orchestrate.cli.drift", "drift", "Show what differs from what should be there"),
+    "compare": ("orchestrate.cli.compare", "compare", "Show how two environments differ"),
     "stamp": ("orchestrate.cli.stamp", "stamp", "Adopt a database at a revision, proven first"),
     "alembic": ("orchestrate.cli.alembic", "alembic", "Run any Alembic command against ENV"),
     "trust": ("orchestrate.cli.trust", "trust", "Accept a database as an environment's own"),
@@ -92,7 +95,7 @@ def _nearest(word: str) -> str:
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="orchestrate")
-@options_with(tuple(dict.fromkeys((*FORMATS, *LINT_FORMATS))))
+@options_with(tuple(dict.fromkeys((*FORMATS, *LINT_FORMATS, *DRIFT_FORMATS))))
 def cli() -> None:
     """Migrations for every environment, declared once.
 

@@ -28,7 +28,7 @@ from orchestrate.cli.workbench import Workbench
 from orchestrate.dialects.difference import compare
 from orchestrate.domain.observation import Observation
 from orchestrate.domain.plan import NO_ARGUMENTS, Arguments, Gate, Plan, Step
-from orchestrate.domain.snapshot import Difference
+from orchestrate.domain.snapshot import GRANTS, Difference
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.baselines import stamp_steps
@@ -167,7 +167,7 @@ def _prove(
         return _prove_by_models(session, chain, to_heads, because=obstacle(error))
     return Proof(
         way=f"the schema is that of {words(to_heads)}, made anew in a scratch database",
-        differences=compare(expected, session.snapshot()),
+        differences=compare(expected, session.snapshot(), without=GRANTS),
     )
 
 

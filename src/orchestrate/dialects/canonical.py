@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from orchestrate.domain.snapshot import SchemaObject, Snapshot
+from orchestrate.domain.snapshot import SchemaObject, Snapshot, description_version, is_own
 
 _PIECE: Final = re.compile(
     r"""
@@ -74,9 +74,17 @@ def column_order(table: str, columns: Sequence[str]) -> SchemaObject:
     return SchemaObject(kind="column order", name=table, definition=", ".join(columns))
 
 
-def make_snapshot(dialect: str, objects: Iterable[SchemaObject]) -> Snapshot:
-    """Return a snapshot in canonical order; namesakes of one kind are told apart by `#2`."""
-    ordered = sorted(objects, key=lambda one: (one.kind, one.name, one.definition))
+def make_snapshot(
+    dialect: str, objects: Iterable[SchemaObject], *, hidden: Iterable[str] = ()
+) -> Snapshot:
+    """Return a snapshot in canonical order, without the state store's own tables.
+
+    Namesakes of one kind are told apart by `#2`.
+    """
+    ordered = sorted(
+        (one for one in objects if not is_own(one)),
+        key=lambda one: (one.kind, one.name, one.definition),
+    )
     unique: list[SchemaObject] = []
     seen: dict[tuple[str, str], int] = {}
     for one in ordered:
@@ -84,4 +92,9 @@ def make_snapshot(dialect: str, objects: Iterable[SchemaObject]) -> Snapshot:
         name = one.name if times == 1 else f"{one.name} #{times}"
         unique.append(SchemaObject(kind=one.kind, name=name, definition=one.definition))
     unique.sort(key=lambda one: (one.kind, one.name))
-    return Snapshot(dialect=dialect, objects=tuple(unique))
+    return Snapshot(
+        dialect=dialect,
+        objects=tuple(unique),
+        version=description_version(dialect),
+        hidden=tuple(sorted(hidden)),
+    )

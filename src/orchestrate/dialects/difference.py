@@ -5,33 +5,58 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from orchestrate.domain.snapshot import Difference, Snapshot
+from orchestrate.domain.snapshot import (
+    OWNED_KINDS,
+    REVISED,
+    Difference,
+    SchemaObject,
+    Snapshot,
+)
 
 _OWNERS: Final = frozenset({"table", "foreign table", "view", "materialized view"})
-_OWNED: Final = frozenset(
-    {"column", "column order", "constraint", "index", "policy", "rule", "trigger"}
-)
-"""Kinds that live and die with a table or view: their name begins with its name and a dot."""
 
 _Definitions = Mapping[tuple[str, str], str]
 
 
-def compare(expected: Snapshot, actual: Snapshot) -> tuple[Difference, ...]:
+def compare(
+    expected: Snapshot, actual: Snapshot, *, without: Iterable[str] = ()
+) -> tuple[Difference, ...]:
     """Return what is added, removed or altered in `actual`, in the order of (kind, name).
 
     A whole table that came or went is one difference, not one for each of its columns. That the
-    order of columns differs is said only if columns that are in both stand in another order.
+    order of columns differs is said only if columns that are in both stand in another order. Left
+    out are the kinds `without`, and those that one side does not tell as the other one does.
     """
-    before = {(one.kind, one.name): one.definition for one in expected.objects}
-    after = {(one.kind, one.name): one.definition for one in actual.objects}
+    if expected.objects == actual.objects:
+        return ()
+    left_out = {*without, *not_comparable(expected, actual)}
+    before = _definitions(expected.objects, left_out)
+    after = _definitions(actual.objects, left_out)
     owners = {name for kind, name in [*before, *after] if kind in _OWNERS}
     whole = {name for name in owners if _exists(before, name) != _exists(after, name)}
     return tuple(
         one
         for one in _differences(before, after)
-        if not (one.object in _OWNED and _owner(one.name, owners) in whole)
+        if not (one.object in OWNED_KINDS and _owner(one.name, owners) in whole)
         and not (one.object == "column order" and _same_order(one))
     )
+
+
+def not_comparable(expected: Snapshot, actual: Snapshot) -> tuple[str, ...]:
+    """Return the kinds that cannot be compared, sorted: hidden on one side, or told otherwise.
+
+    Another version of orchestrate tells a kind in another way.
+    """
+    older, newer = sorted((expected.version, actual.version))
+    revised = REVISED.get(actual.dialect, {})
+    told_otherwise = {
+        kind for version, kinds in revised.items() if older < version <= newer for kind in kinds
+    }
+    return tuple(sorted({*told_otherwise, *expected.hidden, *actual.hidden}))
+
+
+def _definitions(objects: Iterable[SchemaObject], without: set[str]) -> dict[tuple[str, str], str]:
+    return {(one.kind, one.name): one.definition for one in objects if one.kind not in without}
 
 
 def _exists(definitions: _Definitions, name: str) -> bool:

@@ -13,6 +13,7 @@ from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.row_counts import RowCounts
 from orchestrate.dialects.scratch import Scratch
 from orchestrate.dialects.signs import NETWORK, Signs, first_fitting, sign
+from orchestrate.domain.drift import DriftDifference
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.domain.troubles import Failure, Recognised
@@ -116,3 +117,8 @@ class Generic:
         """Return nothing."""
         del snapshot
         return {}
+
+    def remedy(self, difference: DriftDifference) -> str | None:
+        """Return nothing: no statement is known."""
+        del difference
+        return None

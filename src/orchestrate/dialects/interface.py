@@ -15,6 +15,7 @@ from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.row_counts import RowCounts
 from orchestrate.dialects.scratch import Scratch
 from orchestrate.domain.diagnosis import Check, Rows, Storage
+from orchestrate.domain.drift import DriftDifference
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.domain.troubles import Failure, Recognised
@@ -145,3 +146,6 @@ class Dialect(Protocol):
 
         Invalid indexes, constraints not validated.
         """
+
+    def remedy(self, difference: DriftDifference) -> str | None:
+        """Return SQL that brings back what is expected and loses no data; None if none is known."""

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from orchestrate.dialects import mysql_schema, table_sizes
+from orchestrate.dialects import mysql_remedies, mysql_schema, table_sizes
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
@@ -27,6 +27,7 @@ from orchestrate.dialects.mysql_signs import SIGNS
 from orchestrate.dialects.row_counts import MYSQL, RowCounts
 from orchestrate.dialects.scratch import Scratch
 from orchestrate.dialects.signs import first_fitting
+from orchestrate.domain.drift import DriftDifference
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.domain.troubles import Failure, Recognised
@@ -213,3 +214,7 @@ class MySQL:
         """Return nothing: what is there is usable; hidden indexes and checks were meant to be."""
         del snapshot
         return {}
+
+    def remedy(self, difference: DriftDifference) -> str | None:
+        """Return SQL that brings back what is expected without losing data, or None."""
+        return mysql_remedies.remedy(difference)

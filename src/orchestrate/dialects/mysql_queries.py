@@ -98,6 +98,19 @@ SELECT '' AS a, '' AS b, 0 AS c, 0 AS d, 0 AS e, 0 AS f, 0 AS g FROM DUAL WHERE 
     MAXIMUM_VALUE, CYCLE_OPTION
   FROM information_schema.SEQUENCES WHERE SEQUENCE_SCHEMA = DATABASE() */"""
 
+# What this account may see of a schema hangs on its rights: without them there are no rows.
+_GRANTEES: Final = """\
+SELECT CONCAT(CHAR(39), REPLACE(CURRENT_USER(), '@', CONCAT(CHAR(39), '@', CHAR(39))), CHAR(39))
+  /*M!100005 UNION ALL SELECT CONCAT(CHAR(39), ROLE_NAME, CHAR(39), '@', CHAR(39), CHAR(39))
+  FROM information_schema.ENABLED_ROLES WHERE ROLE_NAME IS NOT NULL */
+  /*!80019 UNION ALL SELECT CONCAT(CHAR(39), ROLE_NAME, CHAR(39), '@', CHAR(39), ROLE_HOST,
+  CHAR(39)) FROM information_schema.ENABLED_ROLES WHERE ROLE_NAME IS NOT NULL */"""
+
+_RIGHTS: Final = f"""\
+SELECT PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES WHERE GRANTEE IN ({_GRANTEES})
+UNION SELECT PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES
+WHERE GRANTEE IN ({_GRANTEES}) AND DATABASE() LIKE TABLE_SCHEMA"""  # noqa: S608  (constants)
+
 QUERIES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "schema": _SCHEMA,
@@ -114,5 +127,6 @@ QUERIES: Final[Mapping[str, str]] = MappingProxyType(
         "triggers": _TRIGGERS,
         "events": _EVENTS,
         "sequences": _SEQUENCES,
+        "rights": _RIGHTS,
     }
 )

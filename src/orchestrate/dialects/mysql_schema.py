@@ -24,6 +24,15 @@ _Groups = Mapping[tuple[str, ...], Sequence[_Cells]]
 
 _KINDS: Final = {"BASE TABLE": "table", "SYSTEM VERSIONED": "table", "SEQUENCE": "sequence"}
 """Kinds of table; views are told by a query of their own."""
+_ROUTINE: Final = frozenset({"ALTER ROUTINE", "CREATE ROUTINE", "EXECUTE", "SHOW CREATE ROUTINE"})
+_ROUTINE_KINDS: Final = frozenset({"function", "package", "package body", "procedure"})
+_SEEN_WITH: Final = {
+    "event": frozenset({"EVENT"}),
+    **dict.fromkeys(sorted(_ROUTINE_KINDS), _ROUTINE),
+    "trigger": frozenset({"TRIGGER"}),
+    "view": frozenset({"SHOW VIEW"}),
+}
+"""Rights of which one is needed to see all of a kind."""
 
 
 def parse(rows: SchemaRows, *, version_table: str) -> Snapshot:
@@ -48,7 +57,22 @@ def parse(rows: SchemaRows, *, version_table: str) -> Snapshot:
             *_triggers(cells["triggers"]),
             *_events(cells["events"]),
         ],
+        hidden=_hidden(cells),
     )
+
+
+def _hidden(cells: Mapping[str, Sequence[_Cells]]) -> Iterator[str]:
+    """Return the kinds of which this account may not see everything.
+
+    A routine's text is for its definer and for accounts with further rights, and a routine without
+    any right is not even listed.
+    """
+    rights = {row[0] for row in cells["rights"]}
+    for kind, needed in _SEEN_WITH.items():
+        if not rights & needed or (
+            kind in _ROUTINE_KINDS and any(row[3] is None for row in cells["routines"])
+        ):
+            yield kind
 
 
 def _object(kind: str, *name: str | None, definition: str) -> SchemaObject:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from orchestrate.dialects import postgresql_schema, table_sizes
+from orchestrate.dialects import postgresql_remedies, postgresql_schema, table_sizes
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
@@ -18,6 +18,7 @@ from orchestrate.dialects.postgresql_signs import SIGNS
 from orchestrate.dialects.row_counts import POSTGRESQL, RowCounts
 from orchestrate.dialects.scratch import Scratch
 from orchestrate.dialects.signs import first_fitting
+from orchestrate.domain.drift import DriftDifference
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.domain.troubles import Failure, Recognised
@@ -159,3 +160,7 @@ class PostgreSQL:
     def invalid_objects(self, snapshot: Snapshot) -> Mapping[str, str]:
         """Return indexes that a failed concurrent build left invalid, and unchecked constraints."""
         return postgresql_schema.invalid_objects(snapshot)
+
+    def remedy(self, difference: DriftDifference) -> str | None:
+        """Return SQL that brings back what is expected without losing data, or None."""
+        return postgresql_remedies.remedy(difference)

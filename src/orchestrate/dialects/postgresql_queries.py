@@ -2,8 +2,8 @@
 
 The server writes the definitions, with its own `pg_get_…def` functions and an empty search path, so
 that every name outside `pg_catalog` is qualified, whoever asks. What belongs to an extension
-is left out: the extension itself, with its version, stands for it. So are owners and
-grants, statistics, and the current value of sequences. Columns of catalogues that PostgreSQL 12
+is left out: the extension itself, with its version, stands for it. So are owners, statistics,
+and the current value of sequences. Columns of catalogues that PostgreSQL 12
 does not have are read through `to_jsonb`, which gives null for a key that is not there.
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from orchestrate.dialects import postgresql_grants as grants
 from orchestrate.dialects import postgresql_programs as programs
 from orchestrate.dialects import postgresql_relations as relations
 
@@ -42,5 +43,6 @@ QUERIES: Final[Mapping[str, str]] = MappingProxyType(
         "policies": programs.POLICIES,
         "others": programs.OTHERS,
         "publications": programs.PUBLICATIONS,
+        "grants": grants.GRANTS,
     }
 )

@@ -15,7 +15,7 @@ from orchestrate.dialects.canonical import (
     text,
 )
 from orchestrate.dialects.postgresql_queries import QUERIES
-from orchestrate.domain.snapshot import SchemaObject, SchemaRows, Snapshot
+from orchestrate.domain.snapshot import GRANTS, SchemaObject, SchemaRows, Snapshot
 
 __all__ = ["QUERIES", "invalid_objects", "parse"]
 
@@ -49,9 +49,10 @@ def parse(rows: SchemaRows, *, version_table: str) -> Snapshot:
 def _objects(rows: list[list[str | None]]) -> Iterator[SchemaObject]:
     """Return the objects of rows of (kind, schema, table, name, definition)."""
     for kind, schema, table, name, definition in rows:
-        yield SchemaObject(
-            kind=str(kind), name=_name(schema, table, name), definition=one_line(definition or "")
+        shown = (
+            f"{_name(schema, table, None)} {name}" if kind in GRANTS else _name(schema, table, name)
         )
+        yield SchemaObject(kind=str(kind), name=shown, definition=one_line(definition or ""))
 
 
 def _name(schema: str | None, table: str | None, name: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from orchestrate.dialects import sqlite_schema, table_sizes
+from orchestrate.dialects import sqlite_remedies, sqlite_schema, table_sizes
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
@@ -16,6 +16,7 @@ from orchestrate.dialects.signs import Signs, driver_signs, first_fitting, sign
 from orchestrate.dialects.sqlite_copies import SQLiteCopies
 from orchestrate.dialects.sqlite_locks import SQLiteLocks
 from orchestrate.dialects.sqlite_rights import SQLiteRights
+from orchestrate.domain.drift import DriftDifference
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.domain.troubles import Failure, Recognised
@@ -140,3 +141,7 @@ class SQLite:
         """Return nothing: SQLite has no object it would call unusable."""
         del snapshot
         return {}
+
+    def remedy(self, difference: DriftDifference) -> str | None:
+        """Return SQL that brings back what is expected without losing data, or None."""
+        return sqlite_remedies.remedy(difference)

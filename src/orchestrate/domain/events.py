@@ -31,6 +31,7 @@ EventKind = Literal[
     "backup.verified",
     "backup.broken",
     "backup.removed",
+    "drift.reported",
 ]
 
 

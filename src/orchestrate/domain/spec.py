@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.names import nearest
+from orchestrate.domain.spec_drift import Drift
 from orchestrate.domain.spec_places import FILE_NAME, NOWHERE, Declared, Place
 from orchestrate.domain.spec_project import (
     INJECT,
@@ -150,6 +151,13 @@ class _Rules(Declared):
         default=(),
         description="Who is told: apprise URLs, from the same sources as `url`.",
         examples=[[{"env": "SLACK_URL"}]],
+    )
+    drift: Annotated[Drift | None, Later(Drift)] = Field(
+        default=None,
+        description="Differences that are known, and no drift.",
+        examples=[
+            {"ignore": [{"object": "index", "name": "orders.ix_*", "reason": "made by the load"}]}
+        ],
     )
     targets: Annotated[Targets | None, Later(Targets)] = Field(
         default=None,

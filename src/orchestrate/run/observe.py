@@ -17,6 +17,7 @@ from typing import Final
 from orchestrate.adapters.agent_process import AgentProcess
 from orchestrate.domain.observation import Observation, Sight, Unreachable
 from orchestrate.domain.revisions import Graph
+from orchestrate.domain.snapshot import SchemaRows
 from orchestrate.errors import OrchestrateError
 from orchestrate.run.explaining import explained
 from orchestrate.run.session import Access, Session
@@ -37,6 +38,10 @@ class Seen:
     graph: Graph | None
     session: Session | None = None
     error: OrchestrateError | None = None
+    rows: SchemaRows | None = None
+    """What describes the schema, where that was asked for and could be read."""
+    rows_error: OrchestrateError | None = None
+    """Why it could not be read."""
 
 
 def open_session(access: Access) -> Session:
@@ -79,14 +84,16 @@ def observe_one(access: Access, cache: GraphCache, *, session: Session | None = 
         raise
 
 
-def observe_all(accesses: Sequence[Access], cache: GraphCache) -> Iterator[Seen]:
+def observe_all(
+    accesses: Sequence[Access], cache: GraphCache, *, schemas: bool = False
+) -> Iterator[Seen]:
     """Look at every target, all at the same time; the iterator yields each as it is known.
 
     The agents are at work when this returns. A target that cannot be looked at is an `Unreachable`
-    with its cause, never an exception.
+    with its cause, never an exception. With `schemas`, what describes the schema is read as well.
     """
     answers: queue.Queue[Seen] = queue.Queue()
-    waiting = [_Line(group, answers, cache) for group in _groups(accesses)]
+    waiting = [_Line(group, answers, cache, schemas=schemas) for group in _groups(accesses)]
     agents = 0
     for line in waiting:
         if agents < _MOST_AGENTS:
@@ -127,13 +134,19 @@ class _Line:
     """Targets that wait for the agents of one group."""
 
     def __init__(
-        self, accesses: Sequence[Access], answers: queue.Queue[Seen], cache: GraphCache
+        self,
+        accesses: Sequence[Access],
+        answers: queue.Queue[Seen],
+        cache: GraphCache,
+        *,
+        schemas: bool,
     ) -> None:
         self._waiting: queue.SimpleQueue[Access] = queue.SimpleQueue()
         for access in accesses:
             self._waiting.put(access)
         self._answers = answers
         self._cache = cache
+        self._schemas = schemas
         self.agents = 0
 
     @property
@@ -162,9 +175,20 @@ class _Line:
             session = Session(access, agent)
             observation = session.observe()
             graph = _graph(session, observation, self._cache)
+            rows, problem = _schema(session) if self._schemas else (None, None)
             self._answers.put(
-                Seen(environment=access.environment, access=access, sight=observation, graph=graph)
+                Seen(
+                    environment=access.environment,
+                    access=access,
+                    sight=observation,
+                    graph=graph,
+                    rows=rows,
+                    rows_error=problem,
+                )
             )
+            if problem is not None:
+                agent.kill()
+                return None
         except OrchestrateError as error:
             told = explained(error, access)
             self._answers.put(
@@ -206,6 +230,17 @@ def _unreachable(access: Access, error: OrchestrateError) -> Unreachable:
         hint=error.hint,
         trouble=error.trouble,
     )
+
+
+def _schema(session: Session) -> tuple[SchemaRows | None, OrchestrateError | None]:
+    """Return what describes the schema, or why it cannot be read: the rest was seen all the same.
+
+    An agent that failed at it is not to be used again.
+    """
+    try:
+        return session.schema_rows(), None
+    except OrchestrateError as error:
+        return None, explained(error, session.access)
 
 
 def _graph(session: Session, observation: Observation, cache: GraphCache) -> Graph:

@@ -16,6 +16,7 @@ from orchestrate.adapters.destinations import Destination
 from orchestrate.dialects.copies import Copies, Way
 from orchestrate.dialects.difference import compare
 from orchestrate.domain.backups import Backup, BackupOrder, Verification
+from orchestrate.domain.snapshot import GRANTS
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.staleness import words
 from orchestrate.run.backup_commands import restored_by_command
@@ -148,7 +149,7 @@ def what_differs(
         saved = snapshot_from_text(place.state.load_snapshot(copy.snapshot))
         if copies is not None and ours:
             saved = copies.proven(saved)
-        found = compare(saved, session.snapshot())
+        found = compare(saved, session.snapshot(), without=GRANTS)
         if found:
             told = "; ".join(f"{one.object} {one.name}: {one.change}" for one in found[:_SHOWN])
             more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from orchestrate.dialects.difference import compare
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import SchemaCheck, Step
-from orchestrate.domain.snapshot import Difference, Snapshot
+from orchestrate.domain.snapshot import GRANTS, Difference, Snapshot
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.digests import sha256_text
 from orchestrate.planning.rollback import not_as_before
@@ -50,7 +50,7 @@ class VerifySteps:
             self.work.finish(step, began, heads, shown=False, obstacle=expected)
             self.work.remarks.append(f"whether the schema is as it was cannot be shown: {expected}")
             return Done(session=session, heads=heads)
-        differences = compare(expected, actual)
+        differences = compare(expected, actual, without=GRANTS)
         if differences:
             return self._differs(step, step.check, actual, differences)
         self.work.recorder.note_schema("after", heads, actual)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from orchestrate.domain.snapshot import SchemaObject, Snapshot
+from orchestrate.domain.snapshot import SchemaObject, Snapshot, is_own
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.digests import canonical_json
 
@@ -19,6 +19,8 @@ def snapshot_text(snapshot: Snapshot) -> str:
             "format": _FORMAT,
             "dialect": snapshot.dialect,
             "objects": [[one.kind, one.name, one.definition] for one in snapshot.objects],
+            **({"version": snapshot.version} if snapshot.version > 1 else {}),
+            **({"hidden": list(snapshot.hidden)} if snapshot.hidden else {}),
         }
     )
 
@@ -35,7 +37,11 @@ def snapshot_from_text(text: str) -> Snapshot:
     return Snapshot(
         dialect=value["dialect"],
         objects=tuple(
-            SchemaObject(kind=kind, name=name, definition=definition)
+            one
             for kind, name, definition in value["objects"]
+            for one in [SchemaObject(kind=kind, name=name, definition=definition)]
+            if not is_own(one)  # earlier versions kept them
         ),
+        version=value.get("version", 1),
+        hidden=tuple(value.get("hidden", ())),
     )
