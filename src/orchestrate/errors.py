@@ -41,6 +41,7 @@ CODES: Final[Mapping[str, tuple[ExitStatus, str]]] = {
     "multiple-heads": (_USAGE, "The project has several heads and one was asked for"),
     "url-unavailable": (_USAGE, "The source of a database URL gave nothing usable"),
     "plan-unreadable": (_USAGE, "The plan file is not a plan, or is of another format version"),
+    "template-invalid": (_USAGE, "A template of a runbook is wrong, or is not there"),
     "unknown-run": (_USAGE, "The journal has no run of this name"),
     "unknown-backup": (_USAGE, "The catalogue has no backup of this name"),
     "no-input": (_USAGE, "An answer is needed and nobody can be asked"),

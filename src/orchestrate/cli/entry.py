@@ -30,6 +30,7 @@ LOOKING: Final = frozenset(
         "resume",
         "backup",
         "restore",
+        "runbook",
         "stamp",
         "alembic",
         "trust",

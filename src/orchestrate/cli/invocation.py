@@ -23,10 +23,11 @@ from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.spare_agent import SpareAgent
 from orchestrate.errors import OrchestrateError
 
-Format = Literal["text", "json", "markdown", "sarif", "github", "junit"]
+Format = Literal["text", "json", "markdown", "sarif", "github", "junit", "html"]
 FORMATS: Final = ("text", "json", "markdown")
 LINT_FORMATS: Final = ("text", "json", "sarif", "github")
 DRIFT_FORMATS: Final = ("text", "json", "markdown", "junit")
+RUNBOOK_FORMATS: Final = (*FORMATS, "html")
 
 
 def colour() -> bool | None:

@@ -44,6 +44,7 @@ COMMANDS: Final = {
     "abort": ("orchestrate.cli.resume", "abort", "End an unfinished run, its state explained"),
     "history": ("orchestrate.cli.history", "history", "List runs, or verify the journal"),
     "show": ("orchestrate.cli.history", "show", "Show one run with all its steps"),
+    "runbook": ("orchestrate.cli.runbook", "runbook", "Write a plan for people, boxes and all"),
     "backup": ("orchestrate.cli.backup", "backup", "Copy a database now, and prove the copy"),
     "backups": ("orchestrate.cli.backup", "backups", "List copies; verify or prune them"),
     "restore": ("orchestrate.cli.restore", "restore", "Put a backup back, checked afterwards"),

@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from orchestrate.cli.invocation import Invocation, global_options
+from orchestrate.domain.findings import Finding
+from orchestrate.domain.spec import LoadedSpec
 from orchestrate.errors import OrchestrateError
 from orchestrate.reports.tables import coloured, counted
 
@@ -22,7 +24,12 @@ def validate(invocation: Invocation) -> int:
     from orchestrate.stores.spec_files import load_spec  # noqa: PLC0415
 
     spec = load_spec(invocation.spec, start=Path.cwd())
-    found = (*spec.findings, *check_sources(spec), *check_templates(spec))
+    found = (
+        *spec.findings,
+        *check_sources(spec),
+        *check_templates(spec),
+        *_runbook_findings(spec),
+    )
     errors = [one for one in found if one.severity == "error"]
     if errors:
         raise OrchestrateError(
@@ -55,6 +62,33 @@ def validate(invocation: Invocation) -> int:
     listed = f" ({names})" if names else "; declare one under `environments` or in `include`"
     invocation.data(f"The spec is valid: {counted(len(spec.environments), 'environment')}{listed}")
     return 0
+
+
+def _runbook_findings(spec: LoadedSpec) -> list[Finding]:
+    """Return the mistakes of templates of the user's own, each once."""
+    own = [one for one in spec.environments if one.runbook and one.runbook.templates]
+    if not own:
+        return []
+    from orchestrate.reports.runbooks import check_template  # noqa: PLC0415  (seldom needed)
+    from orchestrate.stores.runbook_templates import misnamed, templates_for  # noqa: PLC0415
+
+    found: dict[str, Finding] = {}
+    for environment in own:
+        try:
+            for finding in misnamed(spec, environment):
+                found[finding.where or ""] = finding
+            templates = templates_for(spec, environment)
+            for name in templates:
+                check_template(name, templates)
+        except OrchestrateError as error:
+            found[error.where or ""] = Finding(
+                code="bad-template",
+                severity="error",
+                message=error.message,
+                hint=error.hint,
+                where=error.where,
+            )
+    return list(found.values())
 
 
 @click.command()

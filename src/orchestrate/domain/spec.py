@@ -42,6 +42,7 @@ from orchestrate.domain.spec_protections import (
     Tunnel,
     Window,
 )
+from orchestrate.domain.spec_runbook import RunbookKey
 from orchestrate.domain.spec_sources import SOURCE, AnySource, Source
 from orchestrate.domain.spec_types import (
     AsList,
@@ -158,6 +159,11 @@ class _Rules(Declared):
         examples=[
             {"ignore": [{"object": "index", "name": "orders.ix_*", "reason": "made by the load"}]}
         ],
+    )
+    runbook: Annotated[RunbookKey | None, Later(RunbookKey)] = Field(
+        default=None,
+        description="Whom to call, and templates of your own, for `orchestrate runbook`.",
+        examples=[{"contacts": ["on call: +49 30 5550 100"]}],
     )
     targets: Annotated[Targets | None, Later(Targets)] = Field(
         default=None,

@@ -111,6 +111,7 @@ class _Loader:
             project = environment.project or next(iter(projects))
             inherited = document.value.get("defaults", {})
             written = {**inherited, **declaration.raw, "name": environment.name}
+            written.pop("runbook", None)  # it does nothing to a database (domain/spec_runbook.py)
             digests[environment.name] = digest_of(written, _raw_project(document.value, project))
             complete.append(environment.model_copy(update={"project": project}))
         return LoadedSpec(
