@@ -33,6 +33,7 @@ from orchestrate.planning.runbook_commands import (
 from orchestrate.planning.staleness import words
 
 _MOVING: Final = frozenset({"upgrade", "downgrade"})
+_MOST_NAMED: Final = 5
 _TIMED: Final = "the last time the same content ran anywhere, by the journal"
 
 
@@ -146,11 +147,16 @@ def _before(plan: Plan, around: Circumstances) -> tuple[Box, ...]:
         found.append(
             Box(text=f"The gate {gate.kind} is {_said(gate.state)}", done=begun, remark=remark)
         )
-    if any(not step.transactional for step in plan.steps if step.kind in _MOVING):
-        found.append(
-            Box(text="Somebody who may mend the schema by hand can be reached", remark="see below")
-        )
+    stays = [step.id for step in plan.steps if step.kind in _MOVING and not step.transactional]
+    if stays:
+        text = "Somebody who may mend the schema by hand can be reached"
+        found.append(Box(text=text, remark=f"what these do stays if they fail: {_some(stays)}"))
     return (*found, Box(text="Those who are concerned know that it begins"))
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _said(state: str) -> str:
