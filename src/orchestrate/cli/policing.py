@@ -23,11 +23,15 @@ def with_policy(bench: Workbench, environment: Environment, seen: Seen, plan: Pl
     if environment.policy is None:
         return plan
     if asks_for_sql(environment.policy):
-        plan = _with_rules(bench, environment, seen, plan)
+        plan = with_rules(bench, environment, seen, plan)
     return judged(environment.policy, plan)
 
 
-def _with_rules(bench: Workbench, environment: Environment, seen: Seen, plan: Plan) -> Plan:
+def with_rules(bench: Workbench, environment: Environment, seen: Seen, plan: Plan) -> Plan:
+    """Return a plan with what the rules over revisions and their SQL say of each step.
+
+    Raises what rendering the revisions raises.
+    """
     names = [revision for revision, _ in promoted_contents(plan.steps)]
     if not names or seen.graph is None or seen.access is None:
         return plan

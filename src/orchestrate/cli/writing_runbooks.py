@@ -8,6 +8,7 @@ from pathlib import Path
 from orchestrate.cli.gates import gated
 from orchestrate.cli.gating import check_identity, looked_at, prepare
 from orchestrate.cli.invocation import Invocation
+from orchestrate.cli.policing import with_rules
 from orchestrate.cli.rendering import with_sql
 from orchestrate.cli.workbench import Workbench
 from orchestrate.dialects.watching import sessions_statement
@@ -146,7 +147,7 @@ def _of_file(bench: Workbench, asked: Asked) -> _Found:
 
 
 def _pending(bench: Workbench, environment: Environment, *, to: str | None) -> Plan:
-    """Return what `plan` would make, together with its SQL."""
+    """Return what `plan` would make, with its SQL and what the rules say of it."""
     bench.refuse_unenforced(environment)
     access = bench.access(environment)
     bench.load_libraries_meanwhile()
@@ -156,7 +157,7 @@ def _pending(bench: Workbench, environment: Environment, *, to: str | None) -> P
     with seen.session as session:
         made = prepare(bench, environment, seen, direction="upgrade", to=to or environment.to)
         plan = gated(bench, environment, seen, made.plan, made.verdict)
-        return with_sql(plan, session)
+        return with_rules(bench, environment, seen, with_sql(plan, session))
 
 
 def _rendered(bench: Workbench, found: _Found) -> _Found:
@@ -184,7 +185,8 @@ def _rendered(bench: Workbench, found: _Found) -> _Found:
             why = f"{'; '.join(edited)} since the plan was made"
             return replace(found, plan=plan, no_sql=why, remarks=(*found.remarks, why))
         try:
-            return replace(found, plan=with_sql(plan, session))
+            plan = with_sql(plan, session)
+            return replace(found, plan=with_rules(bench, environment, seen, plan))
         except OrchestrateError as error:
             return replace(found, plan=plan, no_sql=error.message)
 
