@@ -163,6 +163,17 @@ def test_other_plans_and_other_environments(workspace: Workspace) -> None:
     assert approve(workspace, "plan-of-nobody").error()["code"] == "unknown-plan"
 
 
+def test_a_policy_that_wants_one(workspace: Workspace) -> None:
+    """Without any `approval`: a plan with such a finding needs one, and one without needs none."""
+    workspace.project.revision("r003", down="r002", doc="one way", upgrade="pass", downgrade="pass")
+    declare(workspace, policy={"missing-downgrade": "approve"})
+    first = workspace.ok("apply", "prod", "--to", "r002", "--yes")
+    assert "approval:" not in first.stdout
+    assert refused(apply(workspace)) == "approval-missing"
+    assert approve(workspace, "prod", user=BOB).status == 0
+    assert apply(workspace).status == 0
+
+
 def test_resuming_needs_no_second_approval(workspace: Workspace) -> None:
     """The run that was begun goes on, later than `expires` as well; a new one does not begin."""
     declare(workspace, approval={"required": 1, "expires": "1h"})
