@@ -9,11 +9,9 @@ from orchestrate.planning.spec_checks import not_enforced
 from orchestrate.stores.spec_files import load_spec
 
 DECLARED = {
+    "approval": {"required": 1},
     "tunnel": {"ssh": "bastion"},
     "targets": {"glob": "*.db"},
-    "verify": [{"sql": "select 1", "expect": 1}],
-    "hooks": {"before": [{"command": ["true"]}]},
-    "notify": [{"env": "SLACK"}],
 }
 
 
@@ -39,11 +37,11 @@ def test_protection_from_defaults_counts(tmp_path: Path) -> None:
     """The place is that in `defaults`."""
     found = codes(
         tmp_path,
-        defaults={"targets": {"glob": "*.db"}},
+        defaults={"approval": {"required": 1}},
         environments={"prod": {"url": "sqlite:///p.db"}},
     )
 
-    assert found == [("targets", "migrations.yaml:1:15")]
+    assert found == [("approval", "migrations.yaml:1:15")]
 
 
 def test_what_protects_nothing_is_let_through(tmp_path: Path) -> None:

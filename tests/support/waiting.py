@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,3 +79,11 @@ def rest(process: subprocess.Popen[str]) -> tuple[int, list[dict[str, Any]], str
     output, errors = process.communicate(timeout=90)
     events = [json.loads(line) for line in output.splitlines() if line.strip()]
     return process.returncode, events, errors
+
+
+def wait_until(true: Callable[[], bool], *, seconds: float = 30) -> None:
+    """Return as soon as something is true that nobody announces; fail where it never is."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)

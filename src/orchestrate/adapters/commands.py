@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import signal
 import subprocess
+import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,9 +25,15 @@ from typing import IO, Final
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.errors import OrchestrateError
 
-_OUTPUT_LINES: Final = 20
+SHOWN_LINES: Final = 20
+"""So many lines of what a command printed are worth a place in a message."""
+_OUTPUT_LINES: Final = 100
 _LINE_LIMIT: Final = 2000
 _GRACE_SECONDS: Final = 2.0
+_TERM_SECONDS: Final = 5.0
+"""Between the wish that a command ends and the end."""
+_LONGEST_PAUSE: Final = 0.05
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +46,17 @@ class Ended:
     """The last lines of what it printed, on either descriptor, without secrets."""
     timed_out: bool = False
 
+    @property
+    def how(self) -> str:
+        """Return in words how it ended, where no time limit ended it."""
+        if self.status < 0:
+            with contextlib.suppress(ValueError):
+                return f"was ended by {signal.Signals(-self.status).name}"
+        return f"ended with status {self.status}"
+
 
 class RunningCommand:
-    """A command at work. `wait` for it once; `kill` may come from a signal's handler."""
+    """A command at work. `wait` for it once; `end` and `kill` may come from a signal's handler."""
 
     def __init__(
         self,
@@ -51,37 +68,57 @@ class RunningCommand:
         self._process = process
         self._redactor = redactor
         self._on_output = on_output
+        self._kill_at: float | None = None
         self._output: deque[str] = deque(maxlen=_OUTPUT_LINES)
         self._listener = threading.Thread(target=self._listen, daemon=True, name="command-output")
         self._listener.start()
 
     def wait(self, timeout: float | None) -> Ended:
-        """Wait for its end; after `timeout` seconds it is killed."""
+        """Wait for its end; after `timeout` seconds it is ended, with all that it started."""
+        deadline = None if timeout is None else time.monotonic() + timeout
         timed_out = False
-        try:
-            status = self._process.wait(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            timed_out = True
-            self.kill()
-            status = self._process.wait()
+        pause = 0.001
+        while self._process.poll() is None:
+            now = time.monotonic()
+            if deadline is not None and now >= deadline and not timed_out:
+                timed_out = True
+                self.end()
+            if self._kill_at is not None and now >= self._kill_at:
+                self.kill()
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        if self._kill_at is not None:
+            self.kill()  # what heeded the wish may have left somebody who does not
         # Something that it left running may keep the pipe open for ever.
         self._listener.join(timeout=_GRACE_SECONDS)
-        return Ended(status=status, output=tuple(self._output), timed_out=timed_out)
+        return Ended(
+            status=self._process.returncode, output=tuple(self._output), timed_out=timed_out
+        )
+
+    def end(self) -> None:
+        """Have it end, and all that it started in its group: at once when said a second time."""
+        if self._kill_at is not None:
+            self.kill()
+            return
+        self._kill_at = time.monotonic() + _TERM_SECONDS
+        end_group(self._process, signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it and all that it started in its group."""
+        """End it and all that it started in its group, at once."""
         end_group(self._process)
 
     def _listen(self) -> None:
         pipe = self._process.stdout
         if pipe is None:
             raise AssertionError("a command is started with a pipe")
-        for line in lines_of(pipe):
-            text = self._redactor.redact(line.decode("utf-8", "replace").rstrip("\r\n"))
-            self._output.append(text)
-            if self._on_output is not None:
-                with contextlib.suppress(Exception):
-                    self._on_output(text)
+        with pipe:
+            for line in lines_of(pipe):
+                text = self._redactor.redact(line.decode("utf-8", "replace").rstrip("\r\n"))
+                text = _CONTROL.sub("", text)
+                self._output.append(text)
+                if self._on_output is not None:
+                    with contextlib.suppress(Exception):
+                        self._on_output(text)
 
 
 @contextmanager
@@ -90,29 +127,32 @@ def started_command(
     *,
     folder: Path,
     environ: Mapping[str, str],
-    lock: Path,
+    lock: Path | None,
     redactor: Redactor,
     on_output: Callable[[str], None] | None,
+    stdin: str | None = None,
 ) -> Iterator[RunningCommand]:
     """Start a command with these variables added to ours; kill it if the body is left early.
 
-    `lock` is held as long as any process of it lives, and removed when it ended in the body. Raises
-    `command-failed` when there is no such program.
+    `lock` is held as long as any process of it lives, and removed when it ended in the body. It
+    reads `stdin`, or nothing. Raises `command-failed` when there is no such program, or an earlier
+    one holds the lock.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = None if lock is None else _locked(lock, command[0])
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        process = _popen(command, folder=folder, environ=environ, descriptor=descriptor)
+        process = _popen(
+            command, folder=folder, environ=environ, descriptor=descriptor, stdin=stdin
+        )
     finally:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
     running = RunningCommand(process, redactor=redactor, on_output=on_output)
     try:
         yield running
     except BaseException:
         running.kill()
         raise
-    if not is_at_work(lock):
+    if lock is not None and not is_at_work(lock):
         lock.unlink(missing_ok=True)
 
 
@@ -131,38 +171,63 @@ def is_at_work(lock: Path) -> bool:
     return False
 
 
-def _popen(
-    command: Sequence[str], *, folder: Path, environ: Mapping[str, str], descriptor: int
-) -> subprocess.Popen[bytes]:
+def _locked(lock: Path, name: str) -> int:
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        return subprocess.Popen(
-            list(command),
-            cwd=folder,
-            env={**os.environ, **environ},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=(descriptor,),
-            # Ctrl-C in the terminal reaches us alone; the second one ends the command.
-            start_new_session=True,
-        )
-    except OSError as error:
-        if not folder.is_dir():
-            text = f"there is no folder `{folder}` to run `{command[0]}` in"
-            raise OrchestrateError("command-failed", text) from error
-        missing = isinstance(error, FileNotFoundError)
-        reason = "no such program" if missing else (error.strerror or str(error))
-        raise OrchestrateError(
-            "command-failed",
-            f"`{command[0]}` cannot be started: {reason}",
-            hint=f"It is looked for on PATH, and a path is relative to {folder}",
-        ) from error
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        text = f"`{name}` is still at work from an earlier time, or something that it started"
+        raise OrchestrateError("command-failed", text) from None
+    return descriptor
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process that leads a session of its own, with all that it started there."""
+def _popen(
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environ: Mapping[str, str],
+    descriptor: int | None,
+    stdin: str | None,
+) -> subprocess.Popen[bytes]:
+    # A file and no pipe: a command that never reads must not stop whoever writes.
+    with tempfile.TemporaryFile() as given:
+        given.write((stdin or "").encode())
+        given.seek(0)
+        try:
+            return subprocess.Popen(
+                list(command),
+                cwd=folder,
+                env={**os.environ, **environ},
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=() if descriptor is None else (descriptor,),
+                # Ctrl-C in the terminal reaches us alone; the second one ends the command.
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise _not_started(command[0], folder, error) from error
+
+
+def _not_started(name: str, folder: Path, error: OSError | ValueError) -> OrchestrateError:
+    if not folder.is_dir():
+        text = f"there is no folder `{folder}` to run `{name}` in"
+        return OrchestrateError("command-failed", text)
+    missing = isinstance(error, FileNotFoundError)
+    told = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return OrchestrateError(
+        "command-failed",
+        f"`{name}` cannot be started: {'no such program' if missing else told}",
+        hint=f"It is looked for on PATH, and a path is relative to {folder}",
+    )
+
+
+def end_group(process: subprocess.Popen[bytes], number: int = signal.SIGKILL) -> None:
+    """Send a process that leads a session of its own, with all that it started there, a signal."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, number)
 
 
 def lines_of(pipe: IO[bytes]) -> Iterator[bytes]:

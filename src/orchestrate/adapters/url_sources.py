@@ -7,8 +7,10 @@ development. Messages name the source, never what it gave.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 
+from orchestrate.adapters.notifications import Receiver, can_notify
 from orchestrate.adapters.rendering import (
     TemplateMistakeError,
     Variables,
@@ -17,11 +19,19 @@ from orchestrate.adapters.rendering import (
 from orchestrate.adapters.source_values import SourceProblemError, SourceReader, source_name
 from orchestrate.domain.database_url import DatabaseUrl, MalformedUrlError
 from orchestrate.domain.findings import Finding
+from orchestrate.domain.secrets import Secret
 from orchestrate.domain.spec import Environment, LoadedSpec
 from orchestrate.domain.spec_sources import AnySource, TemplateSource
 from orchestrate.errors import OrchestrateError
 
-__all__ = ["DatabaseUrl", "check_sources", "origin_of", "resolve_state_url", "resolve_url"]
+__all__ = [
+    "DatabaseUrl",
+    "check_sources",
+    "origin_of",
+    "resolve_receivers",
+    "resolve_state_url",
+    "resolve_url",
+]
 
 
 def resolve_url(
@@ -76,6 +86,25 @@ def resolve_state_url(spec: LoadedSpec, *, environ: Mapping[str, str] | None = N
     return DatabaseUrl.parse(f"{scheme}:///{path.as_posix()}{mark}{query}")
 
 
+def resolve_receivers(
+    spec: LoadedSpec, environment: Environment, *, environ: Mapping[str, str] | None = None
+) -> tuple[Receiver, ...]:
+    """Return who is told of an environment's runs; one whose source gives nothing has a problem."""
+    reader = SourceReader(folder=spec.folder, environ=os.environ if environ is None else environ)
+    found = []
+    for number, source in enumerate(environment.notify):
+        name = f"notify[{number}]"
+        try:
+            text = _text(source, reader, environment.name).strip()
+        except SourceProblemError as problem:
+            found.append(Receiver(name=name, url=None, problem=problem.message))
+            continue
+        kind = re.match(r"[A-Za-z0-9]+(?=://)", text)
+        told = f"{name} ({kind[0]})" if kind else name
+        found.append(Receiver(name=told, url=Secret(text)))
+    return tuple(found)
+
+
 def check_sources(
     spec: LoadedSpec, *, environ: Mapping[str, str] | None = None
 ) -> tuple[Finding, ...]:
@@ -92,7 +121,6 @@ def check_sources(
     for environment in spec.environments:
         what = f"environment `{environment.name}`"
         sources = [("url", environment.url)]
-        sources += [(f"notify[{n}]", source) for n, source in enumerate(environment.notify)]
         if environment.targets and environment.targets.query:
             sources.append(("targets.query.url", environment.targets.query.url))
         for key, source in sources:
@@ -100,15 +128,38 @@ def check_sources(
                 where = environment.where(key.partition("[")[0])
                 told = what if key == "url" else f"{what}, `{key}`"
                 found += _checked(source, reader, environment.name, where=where, what=told)
+        found += _checked_receivers(environment, reader)
     return tuple(found)
 
 
+def _checked_receivers(environment: Environment, reader: SourceReader) -> list[Finding]:
+    """Return what is wrong with `notify`, whose URLs are apprise's and no database's."""
+    found: list[Finding] = []
+    where = environment.where("notify")
+    if environment.notify and not can_notify():
+        text = "`notify` is declared and the library `apprise` is not installed"
+        hint = "install `orchestrate[notify]`"
+        found.append(
+            Finding(code="missing-library", severity="error", message=text, hint=hint, where=where)
+        )
+    for number, source in enumerate(environment.notify):
+        what = f"environment `{environment.name}`, `notify[{number}]`"
+        found += _checked(source, reader, environment.name, where=where, what=what, read=_text)
+    return found
+
+
 def _checked(
-    source: AnySource, reader: SourceReader, environment: str | None, *, where: str, what: str
+    source: AnySource,
+    reader: SourceReader,
+    environment: str | None,
+    *,
+    where: str,
+    what: str,
+    read: Callable[[AnySource, SourceReader, str | None], object] | None = None,
 ) -> list[Finding]:
     found = []
     try:
-        _resolved(source, reader, environment)
+        (read or _resolved)(source, reader, environment)
     except SourceProblemError as problem:
         if problem.code != "not-run":
             found.append(

@@ -62,6 +62,7 @@ SHORTEST_SECRET = 3
 TEXTS_KEPT = 200
 PROGRAM_SECONDS = 5
 SOURCE_LIMIT = 200_000
+FIRST_ROWS = 10
 NAMES_TOLD = 300
 USUAL_FOLDERS = ("src", "app", "backend", "server", "api", "lib")
 
@@ -606,6 +607,24 @@ class Side:
             if cursor.description is None:
                 return []
             return [[plain(value) for value in row] for row in cursor.fetchall()]
+        finally:
+            cursor.close()
+
+    def first_rows(self, statement: str, number: int) -> tuple[Rows, bool]:
+        """Execute a statement and return its first rows, and whether there are more."""
+        if self._connection is None:
+            self.open()
+        found: tuple[Rows, bool] = self._door(self._execute_some, statement, number)
+        return found
+
+    def _execute_some(self, statement: str, number: int) -> tuple[Rows, bool]:
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(statement)
+            if cursor.description is None:
+                return [], False
+            rows = cursor.fetchmany(number + 1)
+            return [[plain(value) for value in row] for row in rows[:number]], len(rows) > number
         finally:
             cursor.close()
 
@@ -2988,6 +3007,7 @@ class Agent:
             "mark": self._run,
             "render": lambda job: Renderer(job).render(),
             "attempt": self._attempt,
+            "statement": self._statement,
             "scratch-file": scratch_file,
             "models": lambda job: Models(job).compare(),
             "arguments": read_arguments,
@@ -3124,6 +3144,32 @@ class Agent:
         finally:
             side.close()
         return {"problem": None}
+
+    def _statement(self, job: Job) -> Json:
+        """Execute one statement of the spec's; what the server refuses is an answer, not an error.
+
+        On a connection of its own, so that its time limits are nobody else's.
+        """
+        read_only = bool(job.request["read_only"])
+        side = Side(job.project.url, read_only=read_only)
+        side.open_or_refuse()
+        limits, prepare = job.kit["timeouts"], job.kit["read_only"]
+        try:
+            if read_only and prepare:
+                # In the transaction, whose end takes the limits back: behind a pooler the next
+                # transaction of this session is the application's.
+                side.rows(*prepare, "BEGIN", *prepare, *limits)
+            elif limits:
+                side.rows(*limits)
+            rows, more = side.first_rows(job.request["sql"], FIRST_ROWS)
+        except Exception as error:
+            return {"problem": first_line(error), "rows": [], "more": False}
+        finally:
+            if read_only and prepare:
+                with contextlib.suppress(Exception):
+                    side.rows("ROLLBACK")
+            side.close()
+        return {"problem": None, "rows": rows, "more": more}
 
     def _run(self, job: Job) -> Json:
         if not job.request["steps"]:

@@ -17,9 +17,9 @@ from typing import Any, Final
 import click
 
 from orchestrate import __version__
-from orchestrate.cli.agreeing import refuse_disagreement
 from orchestrate.cli.gates import step_gate
 from orchestrate.cli.gating import refuse_stale, refuse_unfinished
+from orchestrate.cli.notifying import Notices
 from orchestrate.cli.progress import progress_for
 from orchestrate.cli.replaying import replayed_schema
 from orchestrate.cli.ways_back import good_copy
@@ -32,13 +32,16 @@ from orchestrate.domain.plan import Plan
 from orchestrate.domain.snapshot import SchemaRows
 from orchestrate.errors import ExitStatus, OrchestrateError
 from orchestrate.planning.chain import Chain
+from orchestrate.planning.resume import records_left
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import words
 from orchestrate.planning.troubles import page_path
 from orchestrate.reports.doubts import outcome_hint, outcome_page, outcome_text
 from orchestrate.reports.plans import plan_file_text
 from orchestrate.reports.tables import counted
+from orchestrate.run.backups import all_backups
 from orchestrate.run.execute import Execution
+from orchestrate.run.failure_hooks import run_failure_hooks
 from orchestrate.run.interruption import Interruption, heeding_signals
 from orchestrate.run.lease_keeper import kept_lease, new_lease, this_host, this_person
 from orchestrate.run.leftover import Choice, Leftover
@@ -91,6 +94,7 @@ def carry_out(
         clock=bench.clock,
         token=secrets.token_hex(6),
     )
+    notices = Notices(bench, environment, run=name)
     with kept_lease(bench.state, wanted, bench.clock) as lease:
         _await_lock(bench, session, observation, patience=60.0 if run else 5.0)
         observation = session.observe_again()
@@ -98,7 +102,6 @@ def carry_out(
             # Looked at once more: another run may have begun, and died, since the first look.
             refuse_unfinished(bench, observation, but=ends)
             refuse_stale(bench, plan, observation, chain)
-        refuse_disagreement(bench, environment, plan, run)
         progress = progress_for(bench.invocation, plan)
         began = time.monotonic()
         sessions = [session]
@@ -106,7 +109,7 @@ def carry_out(
         recorder = Recorder(
             state=bench.state,
             run=name,
-            records=dict(run.steps) if run else {},
+            records=records_left(plan, run.steps) if run else {},
             view=progress.show,
             clock=bench.clock,
         )
@@ -141,8 +144,13 @@ def carry_out(
                     command=command,
                     ends=ends,
                 )
+                notices.begun(plan, resumed=run is not None)
                 outcome = _carried_out(execution, session, reading)
                 outcome = _with_copy(bench, plan, chain, name, outcome)
+                notices.ended(plan, outcome)
+                for one in sessions:
+                    one.kill()  # with it the target's lock, which a statement's agent takes again
+                run_failure_hooks(execution.work, session.access, outcome)
                 over = run.ends if run else ends
                 if over and outcome.status == "succeeded":
                     _end_other(bench, over, by=name)
@@ -151,6 +159,7 @@ def carry_out(
             for one in sessions:
                 one.kill()
     seconds = time.monotonic() - began
+    notices.finish()
     return _tell(bench, plan, name, outcome, seconds=seconds, before=run.done if run else 0)
 
 
@@ -187,10 +196,15 @@ def _end_other(bench: Workbench, run: str, *, by: str) -> None:
 
 def _with_copy(bench: Workbench, plan: Plan, chain: Chain, run: str, outcome: Outcome) -> Outcome:
     """Return how a way back ended together with the copy that is its second line."""
-    compared = any(step.kind == "verify" for step in plan.steps)
-    if outcome.status == "succeeded" or not (compared or plan.direction == "downgrade"):
+    compared = any(step.check is not None for step in plan.steps)
+    if outcome.status == "succeeded":
         return outcome
     with contextlib.suppress(OrchestrateError):
+        if outcome.code == "check-failed":
+            own = [one for one in all_backups(bench.state) if one.run == run and one.good]
+            return replace(outcome, copy=own[-1] if own else None)
+        if not (compared or plan.direction == "downgrade"):
+            return outcome
         heads = plan.steps[-1].to_heads
         copy = good_copy(bench, chain, environment=plan.environment, heads=heads, run=run)
         return replace(outcome, copy=copy)
@@ -261,9 +275,9 @@ def _journal_start(
     bench.state.save_plan(plan.id, plan.digest, plan_file_text(plan))
     kind: EventKind = "run.resumed" if resumed else "run.started"
     reasons = {gate.kind: gate.detail for gate in plan.gates if gate.state == "overridden"}
-    agreed = [gate.detail for gate in plan.gates if (gate.kind, gate.state) == ("approval", "open")]
     data: dict[str, object] = {
         "by": this_person(),
+        "checks": sum(1 for step in plan.steps if step.kind == "verify"),
         "host": this_host(),
         "pid": os.getpid(),
         "environment": plan.environment,
@@ -277,7 +291,6 @@ def _journal_start(
         **({"command": command} if command else {}),
         **({"ends": ends} if ends else {}),
         **({"overrides": reasons} if reasons else {}),
-        **({"approval": agreed[0]} if agreed else {}),
     }
     now = bench.clock.now()
     bench.state.append([NewEvent(kind=kind, at=now, run=run, step=None, data=data)])
@@ -340,6 +353,9 @@ def _complain(bench: Workbench, plan: Plan, run: str, outcome: Outcome) -> None:
             "unusable": outcome.unusable,
             "remedies": outcome.remedies,
             "backup": outcome.copy.id if outcome.copy else None,
+            "rollback": f"orchestrate rollback {plan.environment} --run {run}"
+            if outcome.code == "check-failed"
+            else None,
         },
     }
     bench.invocation.complain(json.dumps({"error": error}, ensure_ascii=False))

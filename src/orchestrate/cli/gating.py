@@ -25,6 +25,7 @@ from orchestrate.domain.plan import (
 )
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
+from orchestrate.planning.actions import around_of
 from orchestrate.planning.chain import Chain, Move
 from orchestrate.planning.deeds import deeds
 from orchestrate.planning.edits import edited_revisions
@@ -90,6 +91,7 @@ def prepare(
             backup=ordered_backup(bench, environment),
             moves=moves,
             check=check,
+            around=around_of(environment),
         ),
         observation,
         chain,

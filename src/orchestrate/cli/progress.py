@@ -99,7 +99,7 @@ class LineProgress:
             case "step.statement" if event["seconds"] >= _SLOW_STATEMENT_SECONDS:
                 return self._once(event, f"{name}: runs {_one_line(event['text'], 100)}")
             case _:
-                return None
+                return _beside(event)
 
     def _once(self, event: Mapping[str, Any], line: str) -> str | None:
         key = f"{event['event']} {event.get('step')} {event.get('text') or event.get('blockers')}"
@@ -179,6 +179,14 @@ class LiveProgress:
             self._closed.set()
             self._thread.join()
             self._erase()
+
+
+def _beside(event: Mapping[str, Any]) -> str | None:
+    """Return the line for what is no step: a hook that ran because the run failed."""
+    if event["event"] != "hook.ended":
+        return None
+    problem = event.get("problem")
+    return f"{event['title']}: " + (f"failed: {problem}" if problem else "done")
 
 
 def _unusable(event: Mapping[str, Any]) -> str:

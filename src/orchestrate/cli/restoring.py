@@ -23,6 +23,7 @@ from orchestrate.domain.names import did_you_mean
 from orchestrate.domain.observation import Observation
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
+from orchestrate.planning.actions import around_of
 from orchestrate.planning.backups import restore_step
 from orchestrate.planning.plan_maker import Wish, assembled
 from orchestrate.planning.staleness import is_empty, words
@@ -78,6 +79,7 @@ def restore_environment(bench: Workbench, environment: Environment, wanted: Rest
             transactions="session",
             spec_digest=bench.spec.spec_digest(environment),
             backup=None if "backup" in overrides(bench) else order,
+            around=around_of(environment),
         )
         now = bench.clock.now()
         plan = assembled(
@@ -92,7 +94,7 @@ def restore_environment(bench: Workbench, environment: Environment, wanted: Rest
         )
         plan = gated(bench, environment, seen, plan, verdict)
         show_plan(bench, plan)
-        refuse_closed(bench, plan)
+        refuse_closed(plan)
         confirm(bench, plan, yes=wanted.yes)
         return carry_out(
             bench,

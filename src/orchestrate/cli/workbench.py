@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from orchestrate.adapters.notifications import can_notify
 from orchestrate.adapters.templates import injection, runner_command, shareable
 from orchestrate.adapters.url_sources import (
     DatabaseUrl,
@@ -78,7 +79,18 @@ class Workbench:
         return self.spec.environment(name)
 
     def refuse_unenforced(self, environment: Environment) -> None:
-        """Raise `not-enforced-yet` when the environment declares a protection we cannot keep."""
+        """Raise `not-enforced-yet` when the environment declares a protection we cannot keep.
+
+        Raises `notify-unavailable` where the library that tells people is missing: found out when a
+        plan is made, and not in the night.
+        """
+        if environment.notify and not can_notify():
+            raise OrchestrateError(
+                "notify-unavailable",
+                f"{environment.name} declares `notify` and the library `apprise` is not installed",
+                hint="Install it beside orchestrate: `pip install 'orchestrate[notify]'`",
+                where=environment.where("notify"),
+            )
         found = not_enforced(self.spec, environment)
         if found:
             raise OrchestrateError(

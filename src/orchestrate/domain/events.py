@@ -21,6 +21,9 @@ EventKind = Literal[
     "step.failed",
     "step.retried",
     "step.marked",
+    "hook.ended",
+    "notice.sent",
+    "notice.failed",
     "identity.recorded",
     "identity.trusted",
     "lease.broken",
@@ -32,9 +35,6 @@ EventKind = Literal[
     "backup.broken",
     "backup.removed",
     "drift.reported",
-    "plan.proposed",
-    "approval.given",
-    "approval.revoked",
 ]
 
 

@@ -22,6 +22,8 @@ class Outcome:
     """File and line of the project's, where an exception came from one."""
     differences: tuple[Difference, ...] = ()
     """What the step in doubt did change, by comparison with the schema before it."""
+    compared: bool = False
+    """That it was compared, so that no difference means none."""
     statements: tuple[str, ...] = ()
     """Those that ran before the failing one, where the agent could tell."""
     shown: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from orchestrate.domain.actions import Action
 from orchestrate.domain.backups import BackupOrder
 from orchestrate.domain.findings import Finding
 
@@ -71,13 +72,16 @@ class Step:
     parts: tuple[Part, ...] = ()
     """The revisions of a `native` step, in order; of a `stamp` step those that are recorded."""
     command: tuple[str, ...] = ()
-    """Argument list of a `hook` step. What is secret reaches it by variables, never by this."""
+    """Argument list of the `hook` step that builds a baseline. What is secret reaches it by
+    variables, never by this."""
+    action: Action | None = None
+    """What another `hook` step does, or a `verify` step that checks what the spec says."""
     backup: BackupOrder | None = None
     """How the copy of a `backup` step is made."""
     copy: str | None = None
     """The backup that a `restore` step puts back."""
     check: SchemaCheck | None = None
-    """What the schema has to be after a `verify` step."""
+    """What the schema has to be after a `verify` step that compares it."""
     sql: str | None = None
     """What Alembic renders offline, when it was asked for; for reading, never executed."""
     sql_back: str | None = None
@@ -112,8 +116,6 @@ class Gate:
     kind: str
     state: Literal["open", "closed", "overridden"]
     detail: str
-    code: str | None = None
-    """The error code that it is closed with, where that is not one for the kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +137,6 @@ class Plan:
     findings: tuple[Finding, ...]
     tool_version: str
     arguments: Arguments = NO_ARGUMENTS
-    author: str | None = None
-    """Who saved it, where it needs approvals; not in the digest, and never believed against the
-    journal."""
+    on_failure: tuple[Action, ...] = ()
+    """What is run when a step failed or is in doubt; no steps, since they lead nowhere."""
     format: str = FORMAT

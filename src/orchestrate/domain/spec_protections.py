@@ -207,21 +207,49 @@ class SqlCheck(Model):
         examples=["select count(*) from orders where total is null"],
     )
     expect: Scalar = Field(description="The value it has to give.", examples=[0])
+    timeout: PositiveDuration | None = Field(
+        default=None, description="How long it may take; 10m unless given."
+    )
 
 
 class CommandCheck(Model):
     """A program that has to exit with 0."""
 
     command: Command = Field(
-        description="Program and arguments; no shell.", examples=[["./smoke.sh"]]
+        description="Program and arguments; no shell. Runs in the folder of `migrations.yaml`.",
+        examples=[["./smoke.sh"]],
     )
-    timeout: PositiveDuration | None = Field(default=None, description="How long it may take.")
+    timeout: PositiveDuration | None = Field(
+        default=None, description="How long it may take; 10m unless given."
+    )
+    url: Flag = Field(
+        default=False,
+        description="Give it the database's URL, password included, in ORCHESTRATE_DATABASE_URL.",
+    )
+
+
+_DIRECTIONS: Final = "Of which runs it is a part: `upgrade`, `downgrade`, `restore`"
+Directions = Annotated[tuple[Literal["upgrade", "downgrade", "restore"], ...], AsList]
+
+
+class CommandHook(CommandCheck):
+    """A program run before or after."""
+
+    directions: Directions = Field(
+        default=(), description=f"{_DIRECTIONS}; all unless given.", examples=[["upgrade"]]
+    )
 
 
 class SqlHook(Model):
     """A statement run before or after."""
 
     sql: Text = Field(description="A statement.", examples=["refresh materialized view totals"])
+    timeout: PositiveDuration | None = Field(
+        default=None, description="How long it may take; 10m unless given."
+    )
+    directions: Directions = Field(
+        default=(), description=f"{_DIRECTIONS}; `upgrade` unless given.", examples=[["upgrade"]]
+    )
 
 
 def _sql_or_command(value: object) -> str | None:
@@ -241,7 +269,7 @@ Check = Annotated[
     Annotated[SqlCheck, Tag("<sql>")] | Annotated[CommandCheck, Tag("<command>")], _SQL_OR_COMMAND
 ]
 Hook = Annotated[
-    Annotated[SqlHook, Tag("<sql>")] | Annotated[CommandCheck, Tag("<command>")], _SQL_OR_COMMAND
+    Annotated[SqlHook, Tag("<sql>")] | Annotated[CommandHook, Tag("<command>")], _SQL_OR_COMMAND
 ]
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from orchestrate.domain.actions import Action
 from orchestrate.domain.plan import NO_ARGUMENTS, Arguments, Basis, Direction, Mode, Step
 
 
@@ -29,6 +30,7 @@ def plan_digest(
     basis: Sequence[Basis],
     steps: Sequence[Step],
     arguments: Arguments,
+    on_failure: Sequence[Action] = (),
 ) -> str:
     """Return the digest that approvals are bound to.
 
@@ -42,6 +44,7 @@ def plan_digest(
             {
                 # Only where something was given: older plans keep their digest.
                 **({"arguments": given} if arguments != NO_ARGUMENTS else {}),
+                **({"on_failure": [asdict(one) for one in on_failure]} if on_failure else {}),
                 "environment": environment,
                 "direction": direction,
                 "mode": mode,
@@ -76,6 +79,8 @@ def _step_facts(step: Step) -> dict[str, object]:
         facts["parts"] = [[part.revision, part.file_sha256] for part in step.parts]
     if step.command:
         facts["command"] = list(step.command)
+    if step.action is not None:
+        facts["action"] = asdict(step.action)
     if step.backup is not None:
         facts["backup"] = asdict(step.backup)
     if step.copy is not None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrate.domain.actions import NOTHING_AROUND, Around
 from orchestrate.domain.backups import BackupOrder
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.observation import Observation
@@ -21,6 +22,7 @@ from orchestrate.domain.plan import (
     Step,
 )
 from orchestrate.domain.spec import Baseline
+from orchestrate.planning.actions import fitting, steps_after, steps_before
 from orchestrate.planning.backups import backup_step
 from orchestrate.planning.baselines import baseline_steps
 from orchestrate.planning.chain import Chain, Move
@@ -54,6 +56,8 @@ class Wish:
     """The very moves to make, in place of the way to `to`."""
     check: SchemaCheck | None = None
     """What the schema is compared with at the end."""
+    around: Around = NOTHING_AROUND
+    """What is run before and after, and checked; as far as the direction has it."""
 
 
 def make_plan(
@@ -119,15 +123,25 @@ def assembled(  # the fields of a plan, for those that make its steps
     now: datetime,
     tool_version: str,
 ) -> Plan:
-    """Return a plan of these steps between the wish's backup and check, of what was observed."""
+    """Return a plan of these steps in the frame of the wish, of what was observed.
+
+    The copy comes first, then hooks, the steps themselves, the comparison of the schema, hooks and
+    checks. Without a step there is no frame either.
+    """
+    target, around = observation.target, fitting(wish.around, wish.direction)
+    if steps:
+        before = steps_before(around, target=target, heads=observation.heads)
+        steps = (*before, *steps)
     if steps and wish.backup is not None and not is_empty(observation):
         steps = (backup_step(wish.backup, observation), *steps)
     if steps and wish.check is not None:
         heads = steps[-1].to_heads
-        last = verify_step(
-            wish.check, number=len(steps) + 1, target=observation.target, heads=heads
-        )
+        last = verify_step(wish.check, number=len(steps) + 1, target=target, heads=heads)
         steps = (*steps, last)
+    if steps:
+        heads, number = steps[-1].to_heads, len(steps) + 1
+        steps = (*steps, *steps_after(around, number=number, target=target, heads=heads))
+    on_failure = around.on_failure if steps else ()
     basis = (
         Basis(
             target=observation.target,
@@ -148,6 +162,7 @@ def assembled(  # the fields of a plan, for those that make its steps
             basis=basis,
             steps=steps,
             arguments=wish.arguments,
+            on_failure=on_failure,
         ),
         created_at=now,
         environment=wish.environment,
@@ -161,6 +176,7 @@ def assembled(  # the fields of a plan, for those that make its steps
         findings=findings,
         tool_version=tool_version,
         arguments=wish.arguments,
+        on_failure=on_failure,
     )
 
 

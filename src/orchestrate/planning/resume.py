@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrate.domain.plan import Step
+from orchestrate.domain.plan import Plan, Step
 from orchestrate.domain.snapshot import Difference
 from orchestrate.planning.run_state import StepState
 from orchestrate.planning.staleness import words
@@ -100,6 +101,18 @@ def decide(  # noqa: PLR0911  (one return a row of the table)
         message=f"step {step.id} leads from {words(step.from_heads)} to {words(step.to_heads)} and "
         f"the database is at {words(heads)}: someone else moved it",
     )
+
+
+def records_left(plan: Plan, records: Mapping[str, StepState]) -> dict[str, StepState]:
+    """Return the records to go on with: checks are made all together, those that held as well.
+
+    What mended one may have broken another.
+    """
+    checks = {step.id for step in plan.steps if step.kind == "verify" and step.action is not None}
+    held = {one for one in checks if one in records and records[one].status == "finished"}
+    if held == checks:
+        return dict(records)
+    return {key: record for key, record in records.items() if key not in held}
 
 
 def after_comparing(differences: tuple[Difference, ...]) -> AfterComparing:

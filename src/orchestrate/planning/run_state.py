@@ -11,6 +11,8 @@ from orchestrate.domain.events import Event
 
 RunStatus = Literal["running", "succeeded", "failed", "stopped", "in-doubt", "aborted"]
 StepStatus = Literal["started", "failed", "finished", "marked"]
+Verification = Literal["none", "open", "failed", "passed"]
+"""No check was declared; not all were made yet; one did not hold; all hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,23 @@ class StepState:
     error: str | None = None
     statements: tuple[str, ...] = ()
     """Those that ran before the step failed, where that is known."""
+    kind: str = ""
+    """`verify` or `hook`; other kinds of steps are not told."""
+    title: str = ""
+    output: tuple[str, ...] = ()
+    """The last lines that a hook's or check's command printed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A hook that ran because a run failed, or a notification; neither changes how a run ended."""
+
+    kind: Literal["hook", "notice"]
+    title: str
+    at: datetime
+    problem: str | None
+    """Why it failed; None where it did not."""
+    output: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +74,6 @@ class RunState:
     """What was typed, where that was not a command of our own: `alembic downgrade -1`."""
     overrides: Mapping[str, str] = field(default_factory=dict)
     """Reasons for gates that were overridden, by gate."""
-    approval: str | None = None
-    """Who had approved it when it began, where that was asked for."""
     ends: str | None = None
     """The unfinished run that is over when this one has succeeded."""
     from_heads: tuple[str, ...] = ()
@@ -66,6 +83,20 @@ class RunState:
     schema_after: str | None = None
     """The same when all its steps were done."""
     steps: dict[str, StepState] = field(default_factory=dict)
+    total_checks: int = 0
+    """Steps of kind `verify` in its plan."""
+    told: tuple[Told, ...] = ()
+    """What was run and sent because of how it went, oldest first."""
+
+    @property
+    def verification(self) -> Verification:
+        """Return what came of the checks after its last change."""
+        if not self.total_checks:
+            return "none"
+        checks = [step.status for step in self.steps.values() if step.kind == "verify"]
+        if "failed" in checks:
+            return "failed"
+        return "passed" if checks.count("finished") == self.total_checks else "open"
 
     @property
     def unfinished(self) -> bool:
@@ -113,9 +144,9 @@ def _begin(event: Event) -> RunState:
         target_keys=tuple(data["target_keys"]),
         command=data.get("command"),
         overrides=data.get("overrides", {}),
-        approval=data.get("approval"),
         ends=data.get("ends"),
         from_heads=tuple(data.get("heads", ())),
+        total_checks=data.get("checks", 0),
     )
 
 
@@ -129,6 +160,7 @@ def _advance(run: RunState, event: Event) -> RunState:
                 finished_at=None,
                 message=None,
                 code=None,
+                overrides={**run.overrides, **data.get("overrides", {})},
                 host=data["host"],
                 pid=data["pid"],
             )
@@ -144,10 +176,10 @@ def _advance(run: RunState, event: Event) -> RunState:
                 message=data.get("message"),
                 code=data.get("code"),
             )
-        case "run.schema" if data["when"] == "after":
-            return replace(run, schema_after=data["snapshot"])
         case "run.schema":
-            return replace(run, schema_before=run.schema_before or data["snapshot"])
+            return _with_schema(run, data)
+        case "hook.ended" | "notice.sent" | "notice.failed":
+            return replace(run, told=(*run.told, _told(event)))
         case "run.aborted":
             return replace(run, status="aborted", finished_at=event.at, message=data.get("message"))
         case _ if event.step is not None:
@@ -162,6 +194,27 @@ def _advance(run: RunState, event: Event) -> RunState:
             return run
         case _:
             return run
+
+
+def _with_schema(run: RunState, data: Mapping[str, Any]) -> RunState:
+    match data["when"]:
+        case "after":
+            return replace(run, schema_after=data["snapshot"])
+        case "before":
+            return replace(run, schema_before=run.schema_before or data["snapshot"])
+        case _:  # within the run, after a hook that changed it
+            return run
+
+
+def _told(event: Event) -> Told:
+    data: Mapping[str, Any] = event.data
+    return Told(
+        kind="hook" if event.kind == "hook.ended" else "notice",
+        title=data["title"],
+        at=event.at,
+        problem=data.get("problem"),
+        output=tuple(data.get("output", ())),
+    )
 
 
 def _tells_beginning(run: RunState, event: Event) -> bool:
@@ -188,6 +241,8 @@ def advance_step(step: StepState | None, event: Event) -> StepState | None:
             # The oldest one is from before anything of the step happened: an attempt that starts
             # from what an earlier one left must not take that for the beginning.
             snapshot=(step.snapshot if step else None) or data.get("snapshot"),
+            kind=data.get("step_kind", ""),
+            title=data.get("title", ""),
         )
     if step is None:
         return None
@@ -200,7 +255,11 @@ def advance_step(step: StepState | None, event: Event) -> StepState | None:
             )
         case "step.finished":
             return replace(
-                step, status="finished", finished_at=event.at, seconds=data.get("seconds")
+                step,
+                status="finished",
+                finished_at=event.at,
+                seconds=data.get("seconds"),
+                output=tuple(data.get("output", ())),
             )
         case "step.marked":
             return replace(step, status="marked", finished_at=event.at)
@@ -210,6 +269,7 @@ def advance_step(step: StepState | None, event: Event) -> StepState | None:
                 status="failed",
                 error=data.get("message"),
                 statements=tuple(data.get("statements", ())),
+                output=tuple(data.get("output") or ()),
             )
         case _:
             return step

@@ -15,11 +15,9 @@ from orchestrate.domain.names import did_you_mean
 from orchestrate.domain.spec import Environment, LoadedSpec
 
 _PROTECTIONS: Final = {
+    "approval": "nobody would be asked to approve",
     "tunnel": "no tunnel would be opened",
     "targets": "a fleet would not be walked",
-    "verify": "nothing would be verified",
-    "hooks": "no hook would run",
-    "notify": "nobody would be told",
 }
 
 

@@ -48,9 +48,11 @@ def is_empty(observation: Observation) -> bool:
 
 def needs_empty(plan: Plan) -> bool:
     """Return whether a plan begins with a baseline, which only an empty database may get."""
-    return (
-        plan.direction == "upgrade" and bool(plan.steps) and plan.steps[0].kind in {"hook", "stamp"}
-    )
+    return plan.direction == "upgrade" and any(_builds(step) for step in plan.steps)
+
+
+def _builds(step: Step) -> bool:
+    return step.kind == "stamp" or bool(step.command)
 
 
 def changed_files(step: Step, chain: Chain) -> tuple[str, ...]:

@@ -64,7 +64,11 @@ def undo(run: RunState, plan: Plan, observation: Observation, chain: Chain) -> W
         to=to,
         to_heads=moves[-1].to_heads,
         moves=moves,
-        findings=(*_edited(parts, chain), *_gone_for_good(run, direction)),
+        findings=(
+            *_edited(parts, chain),
+            *_gone_for_good(run, direction),
+            *_hooks_stay(run, plan),
+        ),
     )
 
 
@@ -87,8 +91,11 @@ def _done(run: RunState, plan: Plan, heads: tuple[str, ...]) -> tuple[Step, ...]
 
 
 def _acts(step: Step) -> bool:
-    """Tell whether a step leaves anything: copies and comparisons do not."""
-    return step.kind not in {"backup", "verify"}
+    """Tell whether a step leaves anything to undo: copies and checks do not.
+
+    What a hook leaves, nobody can tell but itself; it is said, and stands in no way.
+    """
+    return step.kind not in {"backup", "verify"} and step.action is None
 
 
 def _parts(steps: Iterable[Step]) -> tuple[Part, ...]:
@@ -145,6 +152,20 @@ def _gone_for_good(run: RunState, direction: Direction) -> tuple[Finding, ...]:
             message=f"tables and columns come back empty: what {run.id} deleted does not",
             where=run.environment,
         ),
+    )
+
+
+def _hooks_stay(run: RunState, plan: Plan) -> tuple[Finding, ...]:
+    """Return that what hooks did is not undone; those of the way back are told its direction."""
+    return tuple(
+        Finding(
+            code="hook-stays",
+            severity="warning",
+            message=f"what `{step.title}` did in {run.id} is not undone by a revision",
+            where=run.environment,
+        )
+        for step in plan.steps
+        if step.kind == "hook" and step.action is not None and step.id in run.steps
     )
 
 

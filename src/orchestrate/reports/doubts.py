@@ -68,9 +68,10 @@ def outcome_hint(plan: Plan, run: str, outcome: Outcome) -> str:
 
 def _doubt(outcome: Outcome) -> list[str]:
     lines = ["", "Changed since before the step:"]
-    lines += [f"  {_difference(one)}" for one in outcome.differences] or [
-        "  unknown: the schema before it was not recorded"
-    ]
+    nothing = (
+        "nothing in the schema" if outcome.compared else "unknown: the schema was not recorded"
+    )
+    lines += [f"  {_difference(one)}" for one in outcome.differences] or [f"  {nothing}"]
     if outcome.shown or outcome.not_shown:
         lines += ["", "The step's statements, by what the schema shows:"]
         lines += [f"  done      {_one_line(one)}" for one in outcome.shown]
@@ -122,8 +123,45 @@ def _next(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
     return [*_choices(plan, run, outcome), *_restore(plan, outcome)]
 
 
+def _after_check(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
+    """Return what is so after a check that does not hold, and the way back."""
+    hint = click.style("hint", fg="cyan", bold=True)
+    name = plan.environment
+    lines = [
+        "Everything before the checks is done and committed; nothing was taken back",
+        f"{hint}: when the cause is gone, `orchestrate resume {run}` makes the checks again;",
+        f"  the way back is `orchestrate rollback {name} --run {run}`",
+    ]
+    if outcome.copy is not None:
+        copy = restore_command(name, outcome.copy)
+        lines.append(f"  or {copy}, the copy from before the run")
+    return lines
+
+
+def _after_hook(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
+    """Return what is so after a hook that failed."""
+    hint = click.style("hint", fg="cyan", bold=True)
+    cause = f"{outcome.advice}; then" if outcome.advice else "when the cause is gone,"
+    again = {"downgrade": "rollback", "restore": "restore"}.get(plan.direction, "apply")
+    return [
+        "The hook left the schema as it was; the steps before it are committed",
+        f"{hint}: {cause} `orchestrate resume {run}` runs the hook again and goes on,",
+        f"  after a change of the spec `orchestrate {again} {plan.environment}` plans again",
+    ]
+
+
+def _is_hook(plan: Plan, outcome: Outcome) -> bool:
+    return any(
+        step.id == outcome.step and step.kind == "hook" and step.action is not None
+        for step in plan.steps
+    )
+
+
 def _choices(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
     hint = click.style("hint", fg="cyan", bold=True)
+    if outcome.code == "check-failed" or (outcome.status == "failed" and _is_hook(plan, outcome)):
+        after = _after_check if outcome.code == "check-failed" else _after_hook
+        return after(plan, run, outcome)
     if outcome.code == "schema-differs":
         return [
             "Every revision on the way back is undone and committed",

@@ -12,6 +12,7 @@ import click
 from orchestrate.domain.durations import duration
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.plan import Plan, Step
+from orchestrate.planning.actions import title_of
 from orchestrate.planning.staleness import words
 from orchestrate.planning.troubles import page_of, page_path
 from orchestrate.reports.tables import coloured, counted, fields, file_shown, short, stamp, table
@@ -34,6 +35,11 @@ def plan_text(plan: Plan) -> str:
                 ("goes to", f"{words(plan.steps[-1].to_heads)} (asked for: {plan.to})"),
                 ("commits", _commits(plan)),
                 *[("compares", f"the schema with {one}") for one in _compared(plan)],
+                *(
+                    [("if it fails", "; ".join(map(title_of, plan.on_failure)))]
+                    if plan.on_failure
+                    else []
+                ),
                 *([("expected", _expected(plan, known))] if known else []),
             ]
         ),
@@ -62,10 +68,11 @@ def _way(plan: Plan) -> str:
     if plan.direction == "stamp":
         return "stamp, no revision is run"
     if plan.direction == "restore":
-        return f"restore, {plan.steps[-1].title}"
+        return f"restore, {next(one.title for one in plan.steps if one.kind == 'restore')}"
     way = f"{plan.direction} by {counted(_revisions(plan), 'revision')}"
     first = {"hook": "a baseline that is built", "stamp": "a baseline that is stamped"}
-    return " from ".join([way, *(first[one.kind] for one in plan.steps[:1] if one.kind in first)])
+    begins = [one for one in plan.steps if one.kind == "stamp" or one.command]
+    return " from ".join([way, *(first[one.kind] for one in begins[:1])])
 
 
 _HEADERS = ("#", "REVISION", "TITLE", "UNDONE IF IT FAILS", "ELSEWHERE", "FILE")
@@ -137,7 +144,7 @@ def _commits(plan: Plan) -> str:
 
 def _expected(plan: Plan, known: Sequence[float]) -> str:
     total = duration(sum(known))
-    missing = len(plan.steps) - len(known)
+    missing = sum(one.kind in {"upgrade", "downgrade"} for one in plan.steps) - len(known)
     return total if not missing else f"{total} and {counted(missing, 'revision')} never timed"
 
 

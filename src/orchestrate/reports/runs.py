@@ -33,7 +33,12 @@ def history_text(runs: Sequence[RunState], *, now: datetime) -> str:
         for run in runs
     ]
     headers = ("RUN", "ENVIRONMENT", "STATUS", "DIRECTION", "STEPS", "STARTED", "TOOK", "BY")
-    return table(headers, rows)
+    remarks = [
+        f"{run.id}: {gate} overridden: {detail}"
+        for run in runs
+        for gate, detail in run.overrides.items()
+    ]
+    return "\n".join([table(headers, rows), *(["", *remarks] if remarks else [])])
 
 
 def _seconds(run: RunState) -> float | None:
@@ -50,7 +55,6 @@ def run_text(run: RunState, plan: Plan | None) -> str:
                 ("plan", f"{run.plan_id} ({run.plan_digest[:19]}…)"),
                 *([("command", run.command)] if run.command else []),
                 ("way", _way(run, plan)),
-                *([("approved", run.approval)] if run.approval else []),
                 *[(f"{gate} overridden", reason) for gate, reason in run.overrides.items()],
                 ("by", run.by),
                 ("started", stamp(run.started_at)),
@@ -67,9 +71,29 @@ def run_text(run: RunState, plan: Plan | None) -> str:
         _step_row(identifier, revision, run.steps.get(identifier)) for identifier, revision in order
     ]
     lines.append(table(("STEP", "REVISION", "STATUS", "STARTED", "TOOK", "ATTEMPTS"), rows))
-    errors = [step for step in run.steps.values() if step.error]
-    lines += [f"\n{step.id}: {step.error}" for step in errors]
+    if run.total_checks:
+        lines += ["", f"checks: {_CHECKS[run.verification]}"]
+    lines += [f"\n{step.id}: {step.error}" for step in run.steps.values() if step.error]
+    for step in run.steps.values():
+        # What failed has its last lines in the error already.
+        if step.output and not step.error:
+            lines += ["", f"{step.id}, {step.title}, printed:", *_printed(step.output)]
+    for one in run.told:
+        word = f"failed: {one.problem}" if one.problem else "done"
+        lines += ["", f"{one.title}: {word}", *([] if one.problem else _printed(one.output))]
     return "\n".join(lines)
+
+
+def _printed(lines: Sequence[str]) -> list[str]:
+    return [f"  | {line}" for line in lines]
+
+
+_CHECKS = {
+    "none": "none",
+    "open": "not all were made",
+    "failed": "one does not hold",
+    "passed": "all hold",
+}
 
 
 def _way(run: RunState, plan: Plan | None) -> str:
@@ -109,11 +133,21 @@ def run_json(run: RunState) -> dict[str, Any]:
         "plan_digest": run.plan_digest,
         "direction": run.direction,
         "command": run.command,
-        "approval": run.approval,
         "overrides": dict(run.overrides),
         "from_heads": list(run.from_heads),
         "schema_before": run.schema_before,
         "schema_after": run.schema_after,
+        "verification": run.verification,
+        "told": [
+            {
+                "kind": one.kind,
+                "title": one.title,
+                "at": one.at.isoformat(),
+                "problem": one.problem,
+                "output": list(one.output),
+            }
+            for one in run.told
+        ],
         "code": run.code,
         "message": run.message,
         "steps": [
@@ -126,6 +160,7 @@ def run_json(run: RunState) -> dict[str, Any]:
                 "seconds": step.seconds,
                 "attempts": step.attempts,
                 "error": step.error,
+                **({"title": step.title, "output": list(step.output)} if step.kind else {}),
             }
             for step in run.steps.values()
         ],

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from orchestrate.adapters.commands import started_command
+from orchestrate.adapters.commands import SHOWN_LINES, started_command
 from orchestrate.domain.backups import BackupOrder
 from orchestrate.errors import OrchestrateError
 from orchestrate.run.hooks import hook_environ
@@ -61,6 +61,6 @@ def _ran(access: Access, command: Sequence[str], *, copy: str | None, code: str)
         ended = running.wait(access.step_timeout)
     if ended.status != 0 or ended.timed_out:
         how = "was ended by `step_timeout`" if ended.timed_out else f"ended with {ended.status}"
-        told = "".join(f"\n  | {line}" for line in ended.output)
+        told = "".join(f"\n  | {line}" for line in ended.output[-SHOWN_LINES:])
         raise OrchestrateError(code, f"`{shlex.join(command)}` {how}{told}")
     return ended.output

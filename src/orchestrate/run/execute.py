@@ -160,7 +160,7 @@ class Execution:
                 code="interrupted",
                 step=step.id if step else None,
                 message="ended in the middle of "
-                + (f"step {step.id}, of which nothing stayed" if step else "the run"),
+                + (f"step {step.id}{_stayed(step)}" if step else "the run"),
             )
         if error.code == "agent-failed" or step is None:
             return Outcome(
@@ -246,6 +246,11 @@ class Execution:
             )
         self.work.recorder.save()
         return outcome
+
+
+def _stayed(step: Step) -> str:
+    """Return that nothing stayed of a step, where that can be said."""
+    return "" if step.action is not None else ", of which nothing stayed"
 
 
 def _with_cause(outcome: Outcome, trouble: Trouble | None) -> Outcome:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-import signal
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
-from orchestrate.adapters.commands import Ended, started_command
+from orchestrate.adapters.commands import SHOWN_LINES, Ended, started_command
+from orchestrate.domain.actions import Action
+from orchestrate.domain.durations import duration
 from orchestrate.domain.plan import Step
 from orchestrate.errors import OrchestrateError
+from orchestrate.planning.actions import variables
 from orchestrate.run.interruption import Interruption
 from orchestrate.run.session import Access
 
+_KEPT_CHARACTERS: Final = 16_000
+
 
 def run_hook(step: Step, access: Access, interruption: Interruption, *, run: str) -> None:
-    """Run the step's command to its end, in the project's directory, without a shell.
+    """Run a baseline's command to its end, in the project's directory, without a shell.
 
     It gets the variables that `inject: {env: …}` gives to env.py, and the target's URL. A second
     Ctrl-C ends it. Raises `command-failed` with the last lines that it printed.
@@ -24,7 +31,7 @@ def run_hook(step: Step, access: Access, interruption: Interruption, *, run: str
         step.command,
         folder=Path(access.folder) / (access.project.get("directory") or "."),
         environ=hook_environ(access),
-        lock=command_lock(access, run),
+        lock=command_lock(access, run, step),
         redactor=access.redactor,
         on_output=access.on_output,
     ) as running:
@@ -34,11 +41,68 @@ def run_hook(step: Step, access: Access, interruption: Interruption, *, run: str
         finally:
             interruption.on_second = second
     if ended.status != 0:
-        raise _failed(step, ended)
+        how = "was ended by `step_timeout`" if ended.timed_out else ended.how
+        raise OrchestrateError(
+            "command-failed",
+            "\n".join([f"`{shlex.join(step.command)}` {how}", *_printed(ended)]),
+            details={"output": list(ended.output)},
+        )
+
+
+def run_action(
+    action: Action,
+    access: Access,
+    told: Mapping[str, object],
+    interruption: Interruption,
+    *,
+    lock: Path | None,
+) -> tuple[str | None, tuple[str, ...]]:
+    """Run a hook's or check's command in the spec's folder; return what went wrong, and its output.
+
+    `told` reaches it as variables and, in JSON, on its standard input. A second Ctrl-C ends it.
+    """
+    environ = variables(told)
+    if action.url:
+        environ["ORCHESTRATE_DATABASE_URL"] = access.url.reveal()
+    second = interruption.on_second
+    try:
+        with started_command(
+            action.command,
+            folder=Path(access.folder),
+            environ=environ,
+            lock=lock,
+            redactor=access.redactor,
+            on_output=access.on_output,
+            stdin=json.dumps(told, ensure_ascii=False) + "\n",
+        ) as running:
+            interruption.on_second = running.end
+            try:
+                ended = running.wait(action.seconds)
+            finally:
+                interruption.on_second = second
+    except OrchestrateError as error:
+        return error.message, ()
+    if ended.status == 0 and not ended.timed_out:
+        return None, kept(ended.output)
+    how = ended.how
+    if ended.timed_out:
+        how = f"took longer than {duration(action.seconds)} and was ended"
+    return "\n".join([f"it {how}", *_printed(ended)]), kept(ended.output)
+
+
+def kept(output: Sequence[str]) -> tuple[str, ...]:
+    """Return the last lines of an output that the journal has room for."""
+    room, lines = _KEPT_CHARACTERS, list[str]()
+    for line in reversed(output):
+        room -= len(line) + 1
+        if room < 0:
+            break
+        lines.append(line)
+    return tuple(reversed(lines))
 
 
 def hook_environ(access: Access) -> dict[str, str]:
-    """Return the variables that a command of the spec's gets: env.py's own, and the target's."""
+    """Return the variables that a baseline's or backup's command gets: env.py's, and the URL."""
     return {
         **access.project["environ"],
         "ORCHESTRATE_DATABASE_URL": access.url.reveal(),
@@ -47,20 +111,10 @@ def hook_environ(access: Access) -> dict[str, str]:
     }
 
 
-def command_lock(access: Access, run: str) -> Path:
-    """Return the file that is locked as long as the command of a run is at work."""
-    return Path(access.folder) / ".orchestrate" / f"{run}.command"
+def command_lock(access: Access, run: str, step: Step) -> Path:
+    """Return the file that is locked as long as the command of a step is at work."""
+    return Path(access.folder) / ".orchestrate" / f"{run}-{step.id}.command"
 
 
-def _failed(step: Step, ended: Ended) -> OrchestrateError:
-    how = f"ended with status {ended.status}"
-    if ended.timed_out:
-        how = "was ended by `step_timeout`"
-    elif ended.status < 0:
-        how = f"was ended by {signal.Signals(-ended.status).name}"
-    lines = [f"  | {line}" for line in ended.output] or ["  it printed nothing"]
-    return OrchestrateError(
-        "command-failed",
-        "\n".join([f"`{shlex.join(step.command)}` {how}", *lines]),
-        details={"output": list(ended.output)},
-    )
+def _printed(ended: Ended) -> list[str]:
+    return [f"  | {line}" for line in ended.output[-SHOWN_LINES:]] or ["  it printed nothing"]

@@ -74,7 +74,7 @@ class Leftover:
                 case Compare():
                     doubt = self._compare(session, step, record, read_schema)
                     choice = self._take_choice() if doubt else "retry"
-                    if doubt and choice is None:
+                    if doubt and (choice is None or doubt.status == "stopped"):
                         return doubt
                     if choice == "retry":
                         return _rest(self.plan.steps[number:], heads)
@@ -114,7 +114,8 @@ class Leftover:
         read_schema: Callable[[], Snapshot],
     ) -> Outcome | None:
         """Return the doubt, or None where the schema is as it was before the step."""
-        if step.kind == "hook" and is_at_work(command_lock(session.access, self.recorder.run)):
+        lock = command_lock(session.access, self.recorder.run, step)
+        if step.kind == "hook" and is_at_work(lock):
             return Outcome(
                 status="stopped",
                 code="run-stopped",
@@ -132,8 +133,19 @@ class Leftover:
             )
         before = snapshot_from_text(self.recorder.state.load_snapshot(digest))
         now, dialect = read_schema(), session.access.dialect
+        differences = compare(before, now)
+        if step.action is not None and record is not None and record.status == "started":
+            return Outcome(
+                status="in-doubt",
+                code="in-doubt",
+                step=step.id,
+                message=f"step {step.id}, `{step.title}`, was begun and its end was not recorded: "
+                "what it did beside the schema cannot be told",
+                differences=differences,
+                compared=True,
+            )
         unusable = _new_keys(dialect.invalid_objects(before), dialect.invalid_objects(now))
-        match after_comparing(compare(before, now)):
+        match after_comparing(differences):
             case Doubt(differences=differences):
                 # Only for a person who has yet to decide: it may cost the agent, and `mark` needs
                 # it.

@@ -15,8 +15,8 @@ from orchestrate.planning.run_state import StepState, advance_step
 from orchestrate.stores.snapshots import snapshot_text
 from orchestrate.stores.state import StateStore
 
-Moment = Literal["before", "after"]
-"""An end of a run: before its first step, after its last."""
+Moment = Literal["before", "within", "after"]
+"""Before the first step of a run, after a hook of it that changed the schema, after its last."""
 
 View = Callable[[dict[str, Any]], None]
 """Where progress goes: one event at a time, by the names of design section 5."""

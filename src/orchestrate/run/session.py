@@ -29,6 +29,8 @@ from orchestrate.domain.snapshot import Difference, SchemaRows, Snapshot
 from orchestrate.planning.troubles import Setting
 
 _SCHEMA_SECONDS: Final = 10.0
+_SERVER_FIRST_SECONDS: Final = 1.0
+"""How much longer than the server we wait: its own time limit leaves the agent usable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +267,22 @@ class Session:
         """Execute statements that change the server, each by itself; return what it refused."""
         problem: str | None = self.ask("attempt", statements=list(statements))["problem"]
         return problem
+
+    def statement(self, sql: str, *, read_only: bool, seconds: float) -> Mapping[str, Any]:
+        """Execute a statement of the spec's; return `problem`, `rows` and `more`.
+
+        Raises `agent-stalled` where the server does not end it in time, which costs the agent.
+        """
+        kit = self.access.dialect.kit(
+            lock_timeout=self.access.lock_timeout, statement_timeout=seconds
+        )
+        return self.agent.call(
+            "statement",
+            deadline=seconds + _SERVER_FIRST_SECONDS,
+            **{**self.access.common, "dialect": _plain(kit)},
+            sql=sql,
+            read_only=read_only,
+        )
 
     def scratch_file(self, name: str) -> str:
         """Return the path of a scratch database's file; what is there of it is removed."""

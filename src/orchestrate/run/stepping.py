@@ -128,7 +128,7 @@ class Work:
     def begin(self, step: Step) -> None:
         """Make it durable that a step begins, and show it."""
         self.lease.step = step.id
-        title = {"revision": step.revision, "title": step.title}
+        title = {"revision": step.revision, "title": step.title, "step_kind": step.kind}
         self.recorder.append("step.started", step, **title)
         self.recorder.show("step.started", step, title)
 
@@ -158,11 +158,12 @@ class Work:
                 statements=list(details.get("statements") or ()),
                 failing=details.get("failing"),
                 blockers=details.get("blockers"),
+                **({"output": details["output"]} if details.get("output") else {}),
             )
         dialect = session.access.dialect
         known = recognised(error, dialect)
         told = error
-        if step is not None:
+        if step is not None and step.action is None:
             told = explained_step(error, step, dialect, environment=self.plan.environment)
         return Trouble(
             step=step,

@@ -1,20 +1,25 @@
-"""The comparison of a `verify` step: is the schema what it was at these very rows?
+"""Steps of kind `verify`: is the schema what it was at these very rows, does the spec's check hold?
 
-It changes nothing, so that whatever cuts it short, a resumed run does it again from its beginning.
+They change nothing, so that whatever cuts one short, a resumed run does it again from its
+beginning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from orchestrate.dialects.difference import compare
+from orchestrate.domain.actions import Action
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import SchemaCheck, Step
 from orchestrate.domain.snapshot import GRANTS, Difference, Snapshot
 from orchestrate.errors import OrchestrateError
+from orchestrate.planning.actions import facts, not_expected
 from orchestrate.planning.digests import sha256_text
 from orchestrate.planning.rollback import not_as_before
+from orchestrate.run.hooks import run_action
 from orchestrate.run.scratch import obstacle
 from orchestrate.run.session import Session
 from orchestrate.run.stepping import Done, Trouble, Work
@@ -23,37 +28,115 @@ from orchestrate.stores.snapshots import snapshot_from_text, snapshot_text
 
 @dataclass(slots=True)
 class VerifySteps:
-    """Carries out steps of kind `verify`, one at a time."""
+    """Carries out steps of kind `verify`: a comparison by itself, checks all together."""
 
     work: Work
 
     def carry(self, session: Session, steps: Sequence[Step]) -> Done | Outcome | Trouble:
-        """Compare, and record what came of it: alike, differences, or that it cannot be shown."""
-        step, began = steps[0], self.work.clock.now()
-        if step.check is None:
-            raise AssertionError
+        """Compare or check, and record what came of it."""
+        step = steps[0]
         try:
             heads = session.observe_again().heads
             refusal = self.work.refusal(step, heads)
             if refusal:
                 return refusal
-            self.work.begin(step)
-            rows = session.schema_rows()
+            if step.check is not None:
+                return self._compare(session, step, step.check, heads)
+            checks = tuple(takewhile(lambda one: one.action is not None, steps))
+            return self._check_all(session, checks, heads)
         except OrchestrateError as error:
             if error.code == "state-unavailable":
                 raise
             session.kill()
             return self.work.trouble(session, None, error)
+
+    # --- the checks of the spec ---------------------------------------------------------------
+
+    def _check_all(
+        self, session: Session, steps: Sequence[Step], heads: tuple[str, ...]
+    ) -> Done | Outcome:
+        """Make all checks, also after one that failed, so that a person hears of all at once."""
+        failed: list[tuple[Step, str]] = []
+        for step in steps:
+            refusal = self.work.refusal(step, heads)
+            if refusal:
+                return refusal
+            began = self.work.clock.now()
+            self.work.begin(step)
+            if step.action is None:
+                raise AssertionError
+            session, problem, output = self._checked(session, step, step.action)
+            if problem is None:
+                self.work.finish(step, began, heads, **({"output": output} if output else {}))
+                continue
+            if self.work.interruption.requested:
+                return Outcome(
+                    status="stopped",
+                    code="interrupted",
+                    step=step.id,
+                    message=f"ended in the middle of step {step.id}, which only looks",
+                )
+            message = f"`{step.title}` does not hold: {problem}"
+            self.work.recorder.append(
+                "step.failed", step, code="check-failed", message=message, output=output
+            )
+            failed.append((step, message))
+        if not failed:
+            return Done(session=session, heads=heads)
+        return Outcome(
+            status="failed",
+            code="check-failed",
+            step=failed[0][0].id,
+            message="\n".join(message for _, message in failed),
+        )
+
+    def _checked(
+        self, session: Session, step: Step, action: Action
+    ) -> tuple[Session, str | None, list[str]]:
+        """Return the agent to go on with, what is wrong if something is, and what was printed."""
+        if action.sql is None:
+            told = facts(
+                self.work.plan,
+                action,
+                run=self.work.recorder.run,
+                status="running",
+                step=step.id,
+            )
+            problem, output = run_action(
+                action, session.access, told, self.work.interruption, lock=None
+            )
+            return session, problem, list(output)
+        try:
+            found = session.statement(action.sql, read_only=True, seconds=action.seconds)
+        except OrchestrateError as error:
+            if error.code != "agent-stalled":
+                raise
+            session.kill()
+            return self.work.open_session(), error.message, []
+        problem = found["problem"] or not_expected(action, found["rows"], more=found["more"])
+        redacted = None if problem is None else session.access.redactor.redact(problem)
+        return session, redacted, []
+
+    # --- the schema that was ------------------------------------------------------------------
+
+    def _compare(
+        self, session: Session, step: Step, check: SchemaCheck, heads: tuple[str, ...]
+    ) -> Done | Outcome:
+        """Compare the schema: alike, differences, or that it cannot be shown."""
+        began = self.work.clock.now()
+        self.work.begin(step)
+        rows = session.schema_rows()
         actual = session.snapshot_of(rows) if rows else None
-        expected = self._expected(step, step.check) if actual else _UNREADABLE
+        expected = self._expected(step, check) if actual else _UNREADABLE
         if actual is None or isinstance(expected, str):
             self.work.finish(step, began, heads, shown=False, obstacle=expected)
             self.work.remarks.append(f"whether the schema is as it was cannot be shown: {expected}")
             return Done(session=session, heads=heads)
         differences = compare(expected, actual, without=GRANTS)
         if differences:
-            return self._differs(step, step.check, actual, differences)
-        self.work.recorder.note_schema("after", heads, actual)
+            return self._differs(step, check, actual, differences)
+        if step is self.work.plan.steps[-1]:
+            self.work.recorder.note_schema("after", heads, actual)
         self.work.finish(step, began, heads, shown=True)
         return Done(session=session, heads=heads)
 

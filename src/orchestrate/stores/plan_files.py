@@ -111,6 +111,7 @@ def _check_digest(plan: Plan, where: str) -> None:
         basis=plan.basis,
         steps=plan.steps,
         arguments=plan.arguments,
+        on_failure=plan.on_failure,
     )
     if digest != plan.digest:
         raise OrchestrateError(
