@@ -10,7 +10,6 @@ from tests.support.databases import NewDatabase
 from tests.support.workspace import Workspace
 
 PROTECTIONS: dict[str, Any] = {
-    "approval": {"required": 1},
     "tunnel": {"ssh": "bastion.example.com"},
 }
 
@@ -107,7 +106,7 @@ def test_declared_protection_is_never_ignored(
         refused = workspace.call("plan", name, "--format", "json")
         assert (refused.status, refused.error()["code"]) == (4, "not-enforced-yet")
         assert refused.error()["findings"][0]["where"].startswith(f"environments/{name}.yaml:")
-    refused = workspace.call("apply", "has-approval", "--yes", "--format", "json")
+    refused = workspace.call("apply", f"has-{key}", "--yes", "--format", "json")
     assert (refused.status, refused.error()["code"]) == (4, "not-enforced-yet")
     assert refused.events()[-1]["status"] == "blocked"
     assert database.tables() == []

@@ -248,7 +248,7 @@ def test_what_lies_around(workspace: Workspace, new_database: NewDatabase) -> No
     workspace.spec(state="sqlite:///alembic.ini")
     workspace.environment("unset", None, url={"env": "NOBODY_SETS_THIS"})
     workspace.environment("lost", new_database("sqlite"), runner={"command": ["no-such-program"]})
-    workspace.environment("kept", new_database("sqlite"), approval={"required": 1})
+    workspace.environment("kept", new_database("sqlite"), targets={"glob": "*.db"})
 
     result = doctor(workspace)
 

@@ -9,7 +9,6 @@ from orchestrate.planning.spec_checks import not_enforced
 from orchestrate.stores.spec_files import load_spec
 
 DECLARED = {
-    "approval": {"required": 1},
     "tunnel": {"ssh": "bastion"},
     "targets": {"glob": "*.db"},
 }
@@ -37,11 +36,11 @@ def test_protection_from_defaults_counts(tmp_path: Path) -> None:
     """The place is that in `defaults`."""
     found = codes(
         tmp_path,
-        defaults={"approval": {"required": 1}},
+        defaults={"targets": {"glob": "*.db"}},
         environments={"prod": {"url": "sqlite:///p.db"}},
     )
 
-    assert found == [("approval", "migrations.yaml:1:15")]
+    assert found == [("targets", "migrations.yaml:1:15")]
 
 
 def test_what_protects_nothing_is_let_through(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ _WARM: Final = (
     "orchestrate.cli.entry",
     "orchestrate.cli.main",
     "orchestrate.cli.applying",
+    "orchestrate.cli.approving",
     "orchestrate.cli.backing_up",
     "orchestrate.cli.diagnosing",
     "orchestrate.cli.looking",

@@ -63,7 +63,7 @@ def apply_environment(
         if not plan.steps:
             return nothing_to_do(bench, plan)
         show_plan(bench, plan)
-        refuse_closed(plan)
+        refuse_closed(bench, plan)
         confirm(bench, plan, yes=yes)
         return carry_out(
             bench,
@@ -87,7 +87,7 @@ def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool, wait:
     environment = bench.environment(plan.environment)
     with blocked_event(bench, environment.name):
         bench.refuse_unenforced(environment)
-        _refuse_used(bench, plan, path)
+        refuse_used(bench, plan, path)
         if wait:
             wait_for_window(bench, environment)
         access = bench.access(environment).given(plan.arguments)
@@ -105,14 +105,15 @@ def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool, wait:
             plan = gated(bench, environment, seen, plan, verdict)
             session.load_revisions()
             show_plan(bench, plan)
-            refuse_closed(plan)
+            refuse_closed(bench, plan)
             confirm(bench, plan, yes=yes)
             return carry_out(
                 bench, plan, session, chain, run=None, lock_retries=retries_of(environment)
             )
 
 
-def _refuse_used(bench: Workbench, plan: Plan, path: Path) -> None:
+def refuse_used(bench: Workbench, plan: Plan, path: Path | str) -> None:
+    """Raise `plan-already-used` for a plan that a run was begun with."""
     for run in all_runs(bench.state):
         if run.plan_id == plan.id:
             raise OrchestrateError(

@@ -17,6 +17,7 @@ from typing import Any, Final
 import click
 
 from orchestrate import __version__
+from orchestrate.cli.agreeing import refuse_disagreement
 from orchestrate.cli.gates import step_gate
 from orchestrate.cli.gating import refuse_stale, refuse_unfinished
 from orchestrate.cli.notifying import Notices
@@ -102,6 +103,7 @@ def carry_out(
             # Looked at once more: another run may have begun, and died, since the first look.
             refuse_unfinished(bench, observation, but=ends)
             refuse_stale(bench, plan, observation, chain)
+        refuse_disagreement(bench, environment, plan, run)
         progress = progress_for(bench.invocation, plan)
         began = time.monotonic()
         sessions = [session]
@@ -275,6 +277,7 @@ def _journal_start(
     bench.state.save_plan(plan.id, plan.digest, plan_file_text(plan))
     kind: EventKind = "run.resumed" if resumed else "run.started"
     reasons = {gate.kind: gate.detail for gate in plan.gates if gate.state == "overridden"}
+    agreed = [gate.detail for gate in plan.gates if (gate.kind, gate.state) == ("approval", "open")]
     data: dict[str, object] = {
         "by": this_person(),
         "checks": sum(1 for step in plan.steps if step.kind == "verify"),
@@ -291,6 +294,7 @@ def _journal_start(
         **({"command": command} if command else {}),
         **({"ends": ends} if ends else {}),
         **({"overrides": reasons} if reasons else {}),
+        **({"approval": agreed[0]} if agreed else {}),
     }
     now = bench.clock.now()
     bench.state.append([NewEvent(kind=kind, at=now, run=run, step=None, data=data)])

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from orchestrate.cli.agreeing import approval_gate, waiting
 from orchestrate.cli.policing import with_policy
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.backups import BackupOrder
@@ -27,8 +28,9 @@ from orchestrate.planning.gates import (
     window_gate,
 )
 from orchestrate.planning.identities import IdentityVerdict
-from orchestrate.planning.policy import policy_gate
+from orchestrate.planning.policy import findings_for, policy_gate
 from orchestrate.planning.promotion import promoted_contents, promotion_gate
+from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import is_empty
 from orchestrate.planning.windows import WindowState, fits, window_state
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from orchestrate.run.observe import Seen
 
 _LONGEST_SLEEP: Final = 60.0
+_TAMPERED: Final = "approvals-tampered"
 
 StepGate = Callable[[Step], Outcome | None]
 """Why a step may not begin just now, or None."""
@@ -79,29 +82,35 @@ def gated(
     plan: Plan,
     verdict: IdentityVerdict,
     *own: Gate,
+    run: RunState | None = None,
 ) -> Plan:
     """Return a plan, whose steps and findings are settled, with its gates as they stand now.
 
-    `own` are gates of the command's own, beside those of every path.
+    `own` are gates of the command's own, beside those of every path; `run` is the run of the plan
+    that is gone on with.
     """
     plan = with_policy(bench, environment, seen, plan)
     found = (
         identity_gate(verdict),
         *declared_gates(bench, environment, seen),
-        *_gates_of_plan(bench, environment, seen, plan),
+        *_gates_of_plan(bench, environment, seen, plan, run),
         *own,
     )
     return replace(plan, gates=found)
 
 
 def _gates_of_plan(
-    bench: Workbench, environment: Environment, seen: Seen, plan: Plan
+    bench: Workbench, environment: Environment, seen: Seen, plan: Plan, run: RunState | None
 ) -> tuple[Gate, ...]:
     """Return the declared gates that ask what a plan does."""
     found: list[Gate] = list(policy_gate(environment.policy, plan))
     if seen.graph is not None:
         chain = bench.chain(seen.graph)
         found += promotion(bench, environment, chain, promoted_contents(plan.steps))
+    by_policy = bool(findings_for(environment.policy, plan, "approve"))
+    approval = approval_gate(bench, environment, plan, run=run, by_policy=by_policy)
+    if approval is not None:
+        found.append(approval)
     reasons = overrides(bench)
     return tuple(overridden(gate, reasons) for gate in found)
 
@@ -163,19 +172,30 @@ def _backup_gate(bench: Workbench, order: BackupOrder, seen: Seen) -> Gate:
     return Gate(kind="backup", state="open", detail=f"can be made at {order.destination}")
 
 
-def refuse_closed(plan: Plan) -> None:
-    """Raise the error of the first gate that is closed; nothing was done."""
-    for gate in plan.gates:
-        if gate.state == "closed":
-            raise OrchestrateError(
-                refusal_code(gate),
-                f"The gate `{gate.kind}` is closed: {gate.detail}",
-                where=plan.environment,
-                hint=_way_through(gate, plan),
-            )
+def refuse_closed(bench: Workbench, plan: Plan) -> None:
+    """Raise the error of the first gate that is closed; nothing was done.
+
+    A plan that its approvals are missing for waits for them from now on.
+    """
+    closed = [gate for gate in plan.gates if gate.state == "closed"]
+    if not closed:
+        return
+    lacks_approval = any(one.kind == "approval" and one.code != _TAMPERED for one in closed)
+    approving = waiting(bench, plan) if lacks_approval else ""
+    raise OrchestrateError(
+        refusal_code(closed[0]),
+        f"The gate `{closed[0].kind}` is closed: {closed[0].detail}",
+        where=plan.environment,
+        hint=_way_through(closed[0], plan, approving),
+    )
 
 
-def _way_through(gate: Gate, plan: Plan) -> str | None:
+def _way_through(gate: Gate, plan: Plan, approving: str) -> str | None:
+    if gate.code == _TAMPERED:
+        mending = "`orchestrate history --verify` tells more, a backup of the state store mends it"
+        return f"{mending}; {_by_force(gate)}"
+    if gate.kind == "approval":
+        return f"{approving}; {_by_force(gate)}"
     if gate.kind == "promotion":
         first = "`orchestrate history` tells what ran there; "
         return first + _by_force(gate)

@@ -39,6 +39,8 @@ COMMANDS: Final = {
     "lint": ("orchestrate.cli.lint", "lint", "Judge revisions and their SQL before they are run"),
     "plan": ("orchestrate.cli.plan", "plan", "Show what would be done, and why"),
     "apply": ("orchestrate.cli.apply", "apply", "Plan and carry out, or carry out a saved plan"),
+    "approve": ("orchestrate.cli.approve", "approve", "Agree to a plan, signed or recorded"),
+    "approvals": ("orchestrate.cli.approve", "approvals", "List approvals; revoke them"),
     "rollback": ("orchestrate.cli.rollback", "rollback", "Take ENV back, and prove that it is"),
     "resume": ("orchestrate.cli.resume", "resume", "Go on with an unfinished run"),
     "abort": ("orchestrate.cli.resume", "abort", "End an unfinished run, its state explained"),

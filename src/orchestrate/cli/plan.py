@@ -156,7 +156,8 @@ def _write(
                     f"`apply` runs it all the same ({page_path('not-rendered')})"
                 )
     if out is not None and plans:
-        write_file(out, bench.invocation.redacted(plan_file_text(plans[0])))
+        plan = _proposed(bench, plans[0])
+        write_file(out, bench.invocation.redacted(plan_file_text(plan)))
         bench.invocation.say(f"Saved as {out}; `orchestrate apply {out}` carries out exactly this")
         if plans[0].steps:
             _tell_planned(bench, plans[0], out)
@@ -168,6 +169,20 @@ def _tell_planned(bench: Workbench, plan: Plan, out: Path) -> None:
     notices = Notices(bench, bench.environment(plan.environment), run=None)
     notices.planned(plan, file=out.name)
     notices.finish()
+
+
+def _proposed(bench: Workbench, plan: Plan) -> Plan:
+    """Return a plan that is to be saved; one that needs approvals with its author, journalled."""
+    if not any(gate.kind == "approval" for gate in plan.gates):
+        return plan
+    from dataclasses import replace  # noqa: PLC0415
+
+    from orchestrate.cli.agreeing import waiting  # noqa: PLC0415
+    from orchestrate.run.approvals import person  # noqa: PLC0415
+
+    plan = replace(plan, author=person(bench.spec.folder))
+    waiting(bench, plan)
+    return plan
 
 
 def _print(bench: Workbench, plans: list[Plan], *, to: str | None, several: bool) -> None:

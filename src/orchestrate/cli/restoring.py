@@ -94,7 +94,7 @@ def restore_environment(bench: Workbench, environment: Environment, wanted: Rest
         )
         plan = gated(bench, environment, seen, plan, verdict)
         show_plan(bench, plan)
-        refuse_closed(plan)
+        refuse_closed(bench, plan)
         confirm(bench, plan, yes=wanted.yes)
         return carry_out(
             bench,

@@ -58,8 +58,8 @@ def resume_run(
         with seen.session as session:
             verdict = check_identity(bench, observation)
             full = run_with_steps(bench.state, chosen.id) or chosen
-            plan = _still_in_the_way(gated(bench, declared, seen, plan, verdict), full)
-            refuse_closed(plan)
+            plan = _still_in_the_way(gated(bench, declared, seen, plan, verdict, run=full), full)
+            refuse_closed(bench, plan)
             _refuse_other_database(plan, observation, chosen)
             bench.invocation.say(
                 f"Resuming {full.id} of {full.environment}: {full.done} of "

@@ -105,7 +105,7 @@ def roll_back(
             bench.invocation.say(f"{count} files of SQL in {wanted.sql_folder}")
         show_plan(bench, plan)
         _refuse_no_way_back(bench, plan, chain, way, blocking)
-        refuse_closed(plan)
+        refuse_closed(bench, plan)
         confirm(bench, plan, yes=yes)
         if undone is not None and undone.run.unfinished:
             end_run(bench, undone.run, lambda: f"given up, to be undone by {plan.id}")

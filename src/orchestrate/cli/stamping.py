@@ -102,7 +102,7 @@ def stamp_environment(
             return nothing_to_do(bench, plan)
         plan = gated(bench, environment, seen, plan, verdict, *own)
         show_plan(bench, plan)
-        refuse_closed(plan)
+        refuse_closed(bench, plan)
         confirm(bench, plan, yes=yes)
         return carry_out(
             bench,

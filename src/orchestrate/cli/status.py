@@ -9,6 +9,7 @@ import click
 from orchestrate.cli.invocation import Invocation, environments_argument, global_options
 from orchestrate.domain.leases import Lease
 from orchestrate.domain.observation import Observation, Unreachable
+from orchestrate.domain.plan import Gate
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 
@@ -84,7 +85,10 @@ def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) ->
                 heads=chain.heads if chain else (),
                 last_run=mine[-1] if mine else None,
                 at_work=bool(mine) and mine[-1].id in {lease.run for lease in leases},
-                gates=_gates(bench, environment, one, chain),
+                gates=(
+                    *_gates(bench, environment, one, chain),
+                    *_approval(bench, environment, one, standing),
+                ),
                 remarks=(
                     *mistake,
                     *_standing_remarks(bench, environment, one, standing),
@@ -121,6 +125,23 @@ def _standing(one: Seen, chain: Chain | None, to: str) -> tuple[Standing, tuple[
     except OrchestrateError as error:
         mistake = f"`to: {to}` in the spec: {error.message} [{error.code}]"
         return judge(one.sight, chain, to="heads"), (mistake,)
+
+
+def _approval(
+    bench: Workbench, environment: Environment, one: Seen, standing: Standing
+) -> tuple[Gate, ...]:
+    """Return how the plan that would be made now stands with those who have to agree."""
+    from orchestrate.cli.agreeing import approval_gate  # noqa: PLC0415  (as above)
+    from orchestrate.cli.gating import prepare  # noqa: PLC0415
+
+    if environment.approval is None or not standing.pending:
+        return ()
+    try:
+        made = prepare(bench, environment, one, direction="upgrade", to=environment.to)
+        gate = approval_gate(bench, environment, made.plan)
+    except OrchestrateError:
+        return ()  # why no plan can be made stands in the row already
+    return (gate,) if gate is not None else ()
 
 
 def _standing_remarks(

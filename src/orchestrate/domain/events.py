@@ -35,6 +35,9 @@ EventKind = Literal[
     "backup.broken",
     "backup.removed",
     "drift.reported",
+    "plan.proposed",
+    "approval.given",
+    "approval.revoked",
 ]
 
 

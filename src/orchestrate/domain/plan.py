@@ -116,6 +116,8 @@ class Gate:
     kind: str
     state: Literal["open", "closed", "overridden"]
     detail: str
+    code: str | None = None
+    """The error code that it is closed with, where that is not one for the kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +139,9 @@ class Plan:
     findings: tuple[Finding, ...]
     tool_version: str
     arguments: Arguments = NO_ARGUMENTS
+    author: str | None = None
+    """Who saved it, where it needs approvals; not in the digest, and never believed against the
+    journal."""
     on_failure: tuple[Action, ...] = ()
     """What is run when a step failed or is in doubt; no steps, since they lead nowhere."""
     format: str = FORMAT

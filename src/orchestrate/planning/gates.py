@@ -11,7 +11,7 @@ from orchestrate.domain.plan import Gate
 from orchestrate.domain.spec_protections import Window
 from orchestrate.planning.windows import WindowState, window_state
 
-OVERRIDABLE = frozenset({"window", "backup", "promotion", "policy"})
+OVERRIDABLE = frozenset({"approval", "backup", "policy", "promotion", "window"})
 """Never identity, nor the lease."""
 _CODES: Mapping[str, str] = {
     "window": "window-closed",
@@ -24,7 +24,7 @@ _UNAMBIGUOUS_SECONDS = 6 * 86400
 
 def refusal_code(gate: Gate) -> str:
     """Return the error code of a closed gate."""
-    return _CODES.get(gate.kind, "gate-closed")
+    return gate.code or _CODES.get(gate.kind, "gate-closed")
 
 
 def overridden(gate: Gate, reasons: Mapping[str, str]) -> Gate:

@@ -74,6 +74,8 @@ class RunState:
     """What was typed, where that was not a command of our own: `alembic downgrade -1`."""
     overrides: Mapping[str, str] = field(default_factory=dict)
     """Reasons for gates that were overridden, by gate."""
+    approval: str | None = None
+    """Who had approved it when it began, where that was asked for."""
     ends: str | None = None
     """The unfinished run that is over when this one has succeeded."""
     from_heads: tuple[str, ...] = ()
@@ -144,6 +146,7 @@ def _begin(event: Event) -> RunState:
         target_keys=tuple(data["target_keys"]),
         command=data.get("command"),
         overrides=data.get("overrides", {}),
+        approval=data.get("approval"),
         ends=data.get("ends"),
         from_heads=tuple(data.get("heads", ())),
         total_checks=data.get("checks", 0),

@@ -15,7 +15,6 @@ from orchestrate.domain.names import did_you_mean
 from orchestrate.domain.spec import Environment, LoadedSpec
 
 _PROTECTIONS: Final = {
-    "approval": "nobody would be asked to approve",
     "tunnel": "no tunnel would be opened",
     "targets": "a fleet would not be walked",
 }
