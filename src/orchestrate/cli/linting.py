@@ -297,7 +297,7 @@ def _lint_environment(bench: Workbench, environment: Environment, asked: Asked) 
     view = _view(bench, sources, server, rendered, asked=Asked(squawk=asked.squawk), linted=linted)
     linted.revisions = len(pending)
     listed = _shown(bench, environment, listed_graph(seen.graph))
-    local = _local(bench, environment)
+    local = local_modules(bench, environment)
     linted.findings = _ordered(
         (
             *lint_revisions(sources, [view], local=local, everywhere=False),
@@ -352,7 +352,7 @@ def _pending(
 def _sources(
     bench: Workbench, environment: Environment, revisions: Sequence[Revision]
 ) -> tuple[RevisionSource, ...]:
-    folder = _project_folder(bench, environment)
+    folder = project_folder(bench, environment)
     paths = [folder / one.file for one in revisions]
     missing = [path for path in paths if not path.is_file()]
     if missing:
@@ -365,7 +365,8 @@ def _sources(
     return read_files(paths, bench.spec.folder)
 
 
-def _project_folder(bench: Workbench, environment: Environment) -> Path:
+def project_folder(bench: Workbench, environment: Environment) -> Path:
+    """Return the folder that the files of revisions are relative to."""
     return bench.spec.folder / (bench.spec.project_of(environment).directory or ".")
 
 
@@ -385,9 +386,9 @@ def _moved(listed: Listed, directory: str) -> Listed:
     return replace(listed, file=f"{directory}/{listed.file}")
 
 
-def _local(bench: Workbench, environment: Environment) -> frozenset[str]:
+def local_modules(bench: Workbench, environment: Environment) -> frozenset[str]:
     """Return what can be imported from the project's folder and from those the spec names."""
-    folder = _project_folder(bench, environment)
+    folder = project_folder(bench, environment)
     names = set()
     for one in (folder, *(folder / path for path in bench.spec.project_of(environment).sys_path)):
         names |= {path.stem for path in one.glob("*.py")}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Write each revision's SQL, up and down, into this folder.",
 )
+@click.option("--lint", is_flag=True, help="Say what the revisions lose and lock there.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when something is pending.")
 @global_options
 @click.pass_obj
@@ -38,6 +39,7 @@ def plan(
     to: str | None,
     out: Path | None,
     sql_folder: Path | None,
+    lint: bool,
     exit_code: bool,
 ) -> int:
     """Show what `apply ENV` would do: each revision, in order, and why.
@@ -61,7 +63,7 @@ def plan(
             "`--out` saves one plan and several environments were named",
             hint="Plan one environment at a time with `--out`",
         )
-    plans, trouble = _make(bench, chosen, to=to, render=sql_folder is not None)
+    plans, trouble = _make(bench, chosen, to=to, render=sql_folder is not None, lint=lint)
     _write(bench, plans, out=out, sql_folder=sql_folder, several=len(chosen) > 1)
     _print(bench, plans, to=to, several=len(chosen) > 1)
     if trouble is not None:
@@ -71,14 +73,19 @@ def plan(
 
 
 def _make(
-    bench: Workbench, chosen: list[Environment], *, to: str | None, render: bool
+    bench: Workbench,
+    chosen: list[Environment],
+    *,
+    to: str | None,
+    render: bool,
+    lint: bool,
 ) -> tuple[list[Plan], OrchestrateError | None]:
     """Return the plans that could be made, and the first trouble among the rest."""
     for environment in chosen:
         bench.refuse_unenforced(environment)
     if len(chosen) == 1:
         # One environment: its trouble is the answer, told with its own code.
-        return [_make_one(bench, chosen[0], to=to, render=render)], None
+        return [_make_one(bench, chosen[0], to=to, render=render, lint=lint)], None
     from orchestrate.cli.looking import look  # noqa: PLC0415
 
     seen = look(bench, chosen)
@@ -87,9 +94,9 @@ def _make(
     for environment in chosen:
         try:
             plans.append(
-                _plan_of(bench, environment, seen[environment.name], to=to, seen=seen)
+                _plan_of(bench, environment, seen[environment.name], to=to, seen=seen, lint=lint)
                 if not render
-                else _make_one(bench, environment, to=to, render=True)
+                else _make_one(bench, environment, to=to, render=True, lint=lint)
             )
         except OrchestrateError as error:
             if troubles:
@@ -98,7 +105,9 @@ def _make(
     return plans, troubles[0] if troubles else None
 
 
-def _make_one(bench: Workbench, environment: Environment, *, to: str | None, render: bool) -> Plan:
+def _make_one(
+    bench: Workbench, environment: Environment, *, to: str | None, render: bool, lint: bool
+) -> Plan:
     from orchestrate.cli.rendering import with_sql  # noqa: PLC0415
     from orchestrate.run.observe import observe_one  # noqa: PLC0415
 
@@ -108,7 +117,7 @@ def _make_one(bench: Workbench, environment: Environment, *, to: str | None, ren
     if seen.session is None:
         raise AssertionError
     with seen.session as session:
-        made = _plan_of(bench, environment, seen, to=to, seen={})
+        made = _plan_of(bench, environment, seen, to=to, seen={}, lint=lint)
         return with_sql(made, session) if render else made
 
 
@@ -119,6 +128,7 @@ def _plan_of(
     *,
     to: str | None,
     seen: dict[str, Seen],
+    lint: bool,
 ) -> Plan:
     from orchestrate.cli.gates import gated  # noqa: PLC0415
     from orchestrate.cli.gating import prepare  # noqa: PLC0415
@@ -128,7 +138,12 @@ def _plan_of(
     made = prepare(
         bench, environment, one, direction="upgrade", to=to or environment.to, others=others
     )
-    return gated(bench, environment, one, made.plan, made.verdict)
+    plan = made.plan
+    if lint and one.access is not None and isinstance(one.sight, Observation):
+        from orchestrate.cli.judging import with_judgements  # noqa: PLC0415
+
+        plan = with_judgements(bench, environment, plan, one.access, one.sight)
+    return gated(bench, environment, one, plan, made.verdict)
 
 
 def _write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -43,7 +44,7 @@ def lint_revisions(
     views: Sequence[View],
     *,
     local: Collection[str],
-    everywhere: bool,
+    everywhere: bool = False,
 ) -> tuple[Finding, ...]:
     """Return what is to be said of revisions, in their order, each thing once.
 
@@ -88,12 +89,17 @@ def _in_view(source: RevisionSource, view: View, rendered: Rendered | None) -> I
         yield Remark(
             finding=found(
                 "not-rendered",
-                f"has no SQL for {view.server.title} to look at: {rendered.problem}",
+                f"has no SQL for {view.server.title} to look at: {_first(rendered.problem)}",
                 where=source.at(source.upgrade_line),
             )
         )
     for one in (view.squawked or {}).get(source.revision or "", ()):
         yield Remark(finding=one)
+
+
+def _first(problem: str) -> str:
+    """Return the beginning of what Alembic says: the rest of it is advice on offline mode."""
+    return re.split(r"[;.] ", problem, maxsplit=1)[0]
 
 
 def _judged(views: Sequence[View], *, everywhere: bool, unrendered: bool) -> frozenset[str]:

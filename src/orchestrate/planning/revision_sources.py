@@ -33,7 +33,7 @@ def read_revision(file: str, content: bytes) -> RevisionSource | None:
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError) as error:
-        return _unreadable(file, digest, str(error).split(" (")[0])
+        return unseen_source(file, None, sha256=digest, problem=str(error).split(" (")[0])
     identifiers = _identifiers(tree)
     if "revision" not in identifiers:
         return None
@@ -59,11 +59,14 @@ def read_revision(file: str, content: bytes) -> RevisionSource | None:
     )
 
 
-def _unreadable(file: str, digest: str, problem: str) -> RevisionSource:
+def unseen_source(
+    file: str, revision: str | None, *, sha256: str = "", problem: str | None = None
+) -> RevisionSource:
+    """Return a file of which nothing is known: it is elsewhere, or cannot be read."""
     return RevisionSource(
         file=file,
-        sha256=digest,
-        revision=None,
+        sha256=sha256,
+        revision=revision,
         down=(),
         depends_on=(),
         labels=(),
