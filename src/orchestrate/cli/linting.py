@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from orchestrate import __version__
 from orchestrate.adapters.squawk import squawk_program
-from orchestrate.cli.workbench import Workbench
+from orchestrate.adapters.url_sources import resolve_state_url
+from orchestrate.cli.workbench import LOCAL_FOLDER, Workbench
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.observation import Observation
@@ -23,12 +26,13 @@ from orchestrate.planning.revision_rules import (
     Listed,
     ancestry,
     journal_findings,
+    leans_on_libraries,
     listed_graph,
     listed_sources,
     project_findings,
 )
 from orchestrate.planning.statement_rules import Server
-from orchestrate.run.journal import recent
+from orchestrate.planning.statements import read_statements
 from orchestrate.run.linting import (
     Checkout,
     read_checkout,
@@ -41,7 +45,8 @@ from orchestrate.run.linting import (
     survey_files,
 )
 from orchestrate.run.observe import observe_one, open_session
-from orchestrate.run.session import Access
+from orchestrate.run.session import Access, Session
+from orchestrate.stores.sql_cache import SqlCache
 
 _ORDER: Final = {"error": 0, "warning": 1, "info": 2}
 
@@ -99,11 +104,21 @@ def _done(
 ) -> Deeds:
     """Return what the journal says was done there; without a journal there is less to say."""
     try:
+        if not _has_journal(bench):
+            return {}
+        from orchestrate.run.journal import recent  # noqa: PLC0415  (imports SQLAlchemy)
+
         found = deeds(recent(bench.state), ancestry(listed))
     except OrchestrateError as error:
         linted.notes.append(f"The journal was not looked at: {error.message}")
         return {}
     return {one.name: found[one.name] for one in environments if one.name in found}
+
+
+def _has_journal(bench: Workbench) -> bool:
+    """Return whether there may be runs: a state store that is not there yet is not made for us."""
+    url = resolve_state_url(bench.spec)
+    return not url.is_sqlite_file or Path(url.database or "").exists()
 
 
 # --- A whole project ------------------------------------------------------------------------------
@@ -190,16 +205,61 @@ def _looked(
     with open_session(access) as session:
         try:
             survey = survey_files(session)
-            rendered = render_soon(session)
+            cache = _cache(bench, session, survey, access)
+            kept = cache.load()
+            rendering = None if kept else render_soon(session)
+            threading.Thread(target=read_statements, args=("", ""), daemon=True).start()
             checkout = checkout or read_checkout(survey, bench.spec.folder)
             _refuse_elsewhere(checkout, survey["version_locations"], access)
-            return checkout, rendered()
+            if rendering is not None:
+                return checkout, _keep(cache, checkout.sources, rendering())
+            return checkout, _with_kept(cache, kept, checkout.sources, session)
         except OrchestrateError as error:
             session.kill()
             if checkout is None or error.code == "usage":
                 raise
             linted.notes.append(f"No SQL as for {access.dialect.title}: {error.message}")
             return checkout, {}
+
+
+def _cache(
+    bench: Workbench, session: Session, survey: Mapping[str, Any], access: Access
+) -> SqlCache:
+    """Return where SQL is kept that was rendered with the same env.py and libraries."""
+    hello = session.agent.hello(deadline=access.agent_timeout)
+    facts = [str(hello[name]) for name in ("python", "alembic", "sqlalchemy")]
+    env = (survey["env"] or {}).get("text", "")
+    facts += [__version__, access.environment, access.dialect.name, str(access.url_driver), env]
+    return SqlCache(bench.spec.folder / LOCAL_FOLDER / "cache", facts)
+
+
+def _with_kept(
+    cache: SqlCache,
+    kept: Mapping[str, Rendered],
+    sources: Sequence[RevisionSource],
+    session: Session,
+) -> Mapping[str, Rendered]:
+    """Return the SQL of all revisions, rendering those alone that were not rendered before."""
+    known = {
+        one.revision: kept[one.sha256] for one in sources if one.revision and one.sha256 in kept
+    }
+    missing = [one.revision for one in sources if one.revision and one.revision not in known]
+    if not missing:
+        return known
+    return _keep(cache, sources, {**known, **render(session, missing)})
+
+
+def _keep(
+    cache: SqlCache, sources: Sequence[RevisionSource], rendered: Mapping[str, Rendered]
+) -> Mapping[str, Rendered]:
+    cache.keep(
+        {
+            one.sha256: rendered[one.revision]
+            for one in sources
+            if one.revision and one.revision in rendered and leans_on_libraries(one)
+        }
+    )
+    return rendered
 
 
 def _refuse_elsewhere(checkout: Checkout, locations: Iterable[str], access: Access) -> None:

@@ -144,7 +144,7 @@ def _message(source: RevisionSource) -> Iterator[Finding]:
 def _imported(source: RevisionSource, local: Collection[str]) -> Iterator[Finding]:
     for one in source.imports:
         root = one.module.split(".")[0]
-        if one.module.startswith(".") or (root in local and root not in _known_modules()):
+        if one.module.startswith(".") or (root in local and root not in _LEANING):
             yield found(
                 "application-import",
                 f"imports `{one.module}`, which is this application's own",
@@ -163,8 +163,12 @@ def _imported(source: RevisionSource, local: Collection[str]) -> Iterator[Findin
             )
 
 
-def _known_modules() -> frozenset[str]:
-    return sys.stdlib_module_names | _OUTSIDE_IMPORTS
+def leans_on_libraries(source: RevisionSource) -> bool:
+    """Return whether a file imports nothing but Alembic, SQLAlchemy and what Python brings."""
+    return all(one.module.split(".")[0] in _LEANING for one in source.imports)
+
+
+_LEANING: Final = sys.stdlib_module_names | _OUTSIDE_IMPORTS
 
 
 def _mixed(source: RevisionSource) -> Iterator[Finding]:

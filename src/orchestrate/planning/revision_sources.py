@@ -214,24 +214,29 @@ class _Calls:
         return call.func.attr == "autocommit_block"
 
     def _calls_in(self, node: ast.AST, *, autocommit: bool) -> None:
+        # Nearly every statement is one call of an operation, whose arguments hold no other.
+        if isinstance(node, ast.Expr) and self._note(node.value, autocommit=autocommit):
+            return
         for one in ast.walk(node):
-            if not isinstance(one, ast.Call) or not isinstance(one.func, ast.Attribute):
-                continue
-            owner = one.func.value
-            if not isinstance(owner, ast.Name):
-                continue
-            batch = self._batches.get(owner.id)
-            if owner.id in self._names or batch is not None:
-                self.found.append(_call(one, one.func.attr, batch, autocommit=autocommit))
+            self._note(one, autocommit=autocommit)
+
+    def _note(self, node: ast.AST, *, autocommit: bool) -> bool:
+        """Note a call of an operation; return whether it is one."""
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            return False
+        owner = node.func.value
+        if not isinstance(owner, ast.Name):
+            return False
+        batch = self._batches.get(owner.id)
+        if owner.id not in self._names and batch is None:
+            return False
+        self.found.append(_call(node, node.func.attr, batch, autocommit=autocommit))
+        return True
 
 
 def _call(node: ast.Call, name: str, batch: str | None, *, autocommit: bool) -> OperationCall:
-    texts = tuple(
-        one.value
-        for argument in (*node.args, *(keyword.value for keyword in node.keywords))
-        for one in ast.walk(argument)
-        if isinstance(one, ast.Constant) and isinstance(one.value, str)
-    )
+    texts: list[str] = []
+    _collect(node, texts)
     types = tuple(
         (keyword.arg, found)
         for keyword in node.keywords
@@ -241,13 +246,28 @@ def _call(node: ast.Call, name: str, batch: str | None, *, autocommit: bool) -> 
     )
     return OperationCall(
         name=name,
-        texts=texts,
+        texts=tuple(texts),
         arguments=tuple(_text(one) for one in node.args),
         types=types,
         batch=batch,
         autocommit=autocommit,
         line=node.lineno,
     )
+
+
+def _collect(node: ast.AST, texts: list[str]) -> None:
+    """Collect the literal texts of a call's arguments, in their order."""
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, str):
+            texts.append(node.value)
+    elif isinstance(node, ast.Call):
+        for argument in node.args:
+            _collect(argument, texts)
+        for keyword in node.keywords:
+            _collect(keyword.value, texts)
+    elif not isinstance(node, ast.Attribute | ast.Name):
+        for child in ast.iter_child_nodes(node):
+            _collect(child, texts)
 
 
 def _text(node: ast.expr) -> str | None:

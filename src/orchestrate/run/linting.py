@@ -64,12 +64,15 @@ def read_files(paths: Iterable[Path], folder: Path) -> tuple[RevisionSource, ...
     """Read revision files as text; what is no revision, or is not there, is left out."""
     found = []
     base = f"{folder.resolve()}{os.sep}"
+    places: dict[Path, str] = {}
     for path in paths:
-        shown = str(path.resolve()).removeprefix(base)
+        if path.parent not in places:
+            places[path.parent] = f"{path.parent.resolve()}{os.sep}".removeprefix(base)
         try:
             content = path.read_bytes()
         except OSError:
             continue
+        shown = f"{places[path.parent]}{path.name}"
         source = read_revision(shown.replace(os.sep, "/"), content)
         if source is not None:
             found.append(source)
