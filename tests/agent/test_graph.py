@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import hashlib
+import types
 from pathlib import Path
 from typing import Any
 
@@ -373,3 +374,28 @@ def test_only_plain_bodies_are_run_once_more(project: Project, body: str, plain:
     exec(compile(source, "agent", "exec"), namespace)
     project.revision("r001", down=None, upgrade=body)
     assert namespace["is_plain"](str(project.revision_file("r001")), "upgrade") is plain
+
+
+@pytest.mark.parametrize(
+    ("body", "plain"),
+    [
+        ('op.create_table("t", sa.Column("id", sa.Integer))', True),
+        ('bind = op.get_bind()\nbind.execute(sa.text("select 1"))', True),
+        ('[op.drop_table(name) for name in ("a", "b")]', True),
+        ("import os\nos.remove('x')", False),
+        ("def inner():\n    import os\n    os.remove('x')\ninner()", False),
+        ('open("x", "w").write("done again")', False),
+        ("helper()", False),
+        ("Path('x').unlink()", False),
+    ],
+)
+def test_most_bodies_are_judged_without_parsing(project: Project, body: str, plain: bool) -> None:
+    """What is let through by the names in its code calls nothing else; the rest is parsed."""
+    namespace: dict[str, Any] = {"__name__": "agent"}
+    source = Path(agent_package.__file__).with_name("agent.py").read_text("utf-8")
+    exec(compile(source, "agent", "exec"), namespace)
+    first = "from pathlib import Path\ndef helper(): pass"
+    project.revision("r001", down=None, upgrade=body, first=first)
+    module = types.ModuleType("revision")
+    exec(compile(project.revision_file("r001").read_text(), "r001", "exec"), vars(module))
+    assert namespace["is_plainly_plain"](module.upgrade, module) is plain

@@ -2576,18 +2576,17 @@ def is_plainly_plain(body: Any, module: Any) -> bool:
 
     Names of attributes are taken for global ones: what it cannot tell is left to `is_plain`.
     """
-    code: Any = getattr(body, "__code__", None)
-    known = vars(module)
-    if code is None or getattr(body, "__globals__", None) is not known or body.__closure__:
+    known: Json = vars(module)
+    if getattr(body, "__globals__", None) is not known or body.__closure__:
         return False
     imports = opcode.opmap["IMPORT_NAME"]
-    waiting: List[Any] = [code]
+    waiting = [body.__code__]
     while waiting:
-        code = waiting.pop()
-        if imports in code.co_code[::2]:
+        part = waiting.pop()
+        if imports in part.co_code[::2]:
             return False
-        waiting += [one for one in code.co_consts if isinstance(one, types.CodeType)]
-        for name in code.co_names:
+        waiting += [one for one in part.co_consts if isinstance(one, types.CodeType)]
+        for name in part.co_names:
             if name in known:
                 value = known[name]
                 owner = getattr(value, "__module__", None) or getattr(value, "__name__", "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +30,7 @@ from orchestrate.planning.revision_rules import (
     listed_sources,
     project_findings,
 )
+from orchestrate.planning.revision_sources import unseen_source
 from orchestrate.planning.statement_rules import Server
 from orchestrate.planning.statements import read_statements
 from orchestrate.run.linting import (
@@ -208,8 +208,9 @@ def _looked(
             cache = _cache(bench, session, survey, access)
             kept = cache.load()
             rendering = None if kept else render_soon(session)
-            threading.Thread(target=read_statements, args=("", ""), daemon=True).start()
             checkout = checkout or read_checkout(survey, bench.spec.folder)
+            # The library is imported while the agent is at work.
+            read_statements("", "")
             _refuse_elsewhere(checkout, survey["version_locations"], access)
             if rendering is not None:
                 return checkout, _keep(cache, checkout.sources, rendering())
@@ -373,18 +374,19 @@ def findings_by_revision(
 ) -> Mapping[str, tuple[Finding, ...]]:
     """Return what our own rules say of revisions, for this very server and its tables.
 
-    By an agent of its own, because a revision that is rendered may do anything. Raises what looking
-    at the environment raises, and `project-unreadable` where the revisions are elsewhere.
+    By an agent of its own, because a revision that is rendered may do anything. A revision that
+    lies elsewhere is judged by its SQL alone. Raises what looking at the environment raises.
     """
-    sources = _sources(bench, environment, revisions)
+    folder = project_folder(bench, environment)
+    sources = [_source(folder, one) for one in revisions]
     with open_session(access) as session:
         observation = session.observe()
         rendered = render(session, [one.id for one in revisions])
         server = server_seen(access, session, observation)
     view = View(server=server, rendered=rendered)
-    local = _local(bench, environment)
+    local = local_modules(bench, environment)
     return {
-        revision.id: lint_revisions([source], [view], local=local, everywhere=False)
+        revision.id: lint_revisions([source], [view], local=local)
         for revision, source in zip(revisions, sources, strict=True)
     }
 
@@ -407,6 +409,11 @@ def _pending(
     else:
         refuse_unknown(bench, environment, observation, chain)
     return [one.revision for one in chain.moves(direction="upgrade", heads=heads, to=to)]
+
+
+def _source(folder: Path, revision: Revision) -> RevisionSource:
+    found = read_files([folder / revision.file], folder)
+    return found[0] if found else unseen_source(revision.file, revision.id)
 
 
 def _sources(

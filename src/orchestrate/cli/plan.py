@@ -139,10 +139,10 @@ def _plan_of(
         bench, environment, one, direction="upgrade", to=to or environment.to, others=others
     )
     plan = made.plan
-    if lint and one.access is not None and isinstance(one.sight, Observation):
-        from orchestrate.cli.judging import with_judgements  # noqa: PLC0415
+    if lint:
+        from orchestrate.cli.policing import with_rules  # noqa: PLC0415  (only who asks pays)
 
-        plan = with_judgements(bench, environment, plan, one.access, one.sight)
+        plan = with_rules(bench, environment, one, plan)
     return gated(bench, environment, one, plan, made.verdict)
 
 
