@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from orchestrate.adapters.ssh_signatures import (
 )
 from orchestrate.domain.secrets import Secret
 from orchestrate.errors import OrchestrateError
+from orchestrate.planning.allowed_signers import SignersError, read_signers, refusal
 from tests.support import ssh_keys
 
 TEXT = "orchestrate approval\nplan: sha256:1\n"
@@ -226,3 +229,86 @@ def test_security_tokens(token: Any, tmp_path: Path) -> None:
         check(armoured.replace("A", "B", 1), TEXT)
     with pytest.raises(BadSignatureError, match="not made over this text"):
         check(armoured, TEXT + "x")
+
+
+# --- allowed signers ------------------------------------------------------------------------------
+
+
+LINES = [
+    "bob@example.com KEY",
+    "bob@example.com KEY with a comment",
+    "\tbob@example.com\t KEY",
+    "alice@example.com,bob@example.com KEY",
+    "*@example.com KEY",
+    "b?b@*,!eve@* KEY",
+    "*@example.com,!bob@* KEY",
+    "!eve@example.com KEY",
+    "Bob@Example.com KEY",
+    "bob@example.co KEY",
+    "bob@example.com OTHER",
+    "bob@example.com OTHER\nbob@example.com KEY",
+    "# bob@example.com KEY",
+    "\n\n# people\nbob@example.com KEY",
+    '"bob@example.com" KEY',
+    '"alice@example.com,bob@example.com" KEY',
+    "bob@example.com cert-authority KEY",
+    "bob@example.com CERT-AUTHORITY KEY",
+    'bob@example.com namespaces="plan@orchestrate" KEY',
+    'bob@example.com namespaces="git,plan@*" KEY',
+    'bob@example.com NAMESPACES="git" KEY',
+    'bob@example.com namespaces="*,!plan@orchestrate" KEY',
+    'bob@example.com namespaces="" KEY',
+    'bob@example.com namespaces="git" KEY\nbob@example.com KEY',
+    'bob@example.com valid-after="20261121" KEY',
+    'bob@example.com valid-after="20261121120000Z" KEY',
+    'bob@example.com valid-after="20261121120001Z" KEY',
+    'bob@example.com valid-before="20261121120000Z" KEY',
+    'bob@example.com valid-before="20261121115959Z" KEY',
+    'bob@example.com valid-before="202611211200" KEY',
+    'bob@example.com valid-after="202611201200Z",valid-before="20261122Z" KEY',
+    'bob@example.com valid-after="20261120Z",namespaces="plan@orchestrate" KEY',
+    # What cannot be read.
+    "bob@example.com",
+    "bob@example.com namespaces=plan@orchestrate KEY",
+    'bob@example.com namespaces="a",namespaces="plan@orchestrate" KEY',
+    'bob@example.com namespaces="plan@orchestrate", KEY',
+    "bob@example.com nonsense KEY",
+    'bob@example.com valid-after="tomorrow" KEY',
+    'bob@example.com valid-after="20261122Z",valid-before="20261120Z" KEY',
+    '"bob@example.com KEY',
+]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+def test_allowed_signers_are_read_as_ssh_keygen_reads_them(
+    zone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Line by line the same answer, at the same moment, also where the machine's time zone counts."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    key, other = (ssh_keys.new_key(tmp_path / name) for name in ("bob", "other"))
+    armoured = private_key(key, never).signature(TEXT.encode(), namespace=NAMESPACE)
+    signature, signers = written(tmp_path, armoured), tmp_path / "signers"
+    noon = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+    answers = {}
+    for line in LINES:
+        text = line.replace("KEY", ssh_keys.public_line(key)) + "\n"
+        text = text.replace("OTHER", ssh_keys.public_line(other))
+        signers.write_text(text)
+        theirs = ssh_keys.verifies(
+            signers, "bob@example.com", signature, TEXT, at="20261121120000Z"
+        )
+        answers[line] = (theirs, _allows(text, public_key(Path(f"{key}.pub")), noon))
+    monkeypatch.undo()
+    time.tzset()
+    assert {line: two for line, two in answers.items() if two[0] is not two[1]} == {}
+    assert {True, False} == {theirs for theirs, _ in answers.values()}
+
+
+def _allows(text: str, key: bytes, now: datetime) -> bool:
+    try:
+        signers = read_signers(text)
+    except SignersError:
+        return False
+    principal = "bob@example.com"
+    return refusal(signers, principal=principal, key=key, namespace=NAMESPACE, now=now) is None

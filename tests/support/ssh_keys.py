@@ -52,11 +52,16 @@ def verifies(
     text: str,
     *,
     namespace: str = "plan@orchestrate",
+    at: str | None = None,
 ) -> bool:
-    """Return whether `ssh-keygen -Y verify` takes a signature."""
+    """Return whether `ssh-keygen -Y verify` takes a signature, now or at a moment."""
     command = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", principal]
     done = subprocess.run(
-        [*command, "-n", namespace, "-s", str(signature)],
+        [
+            *command,
+            *(["-O", f"verify-time={at}"] if at else []),
+            *("-n", namespace, "-s", str(signature)),
+        ],
         input=text.encode(),
         capture_output=True,
         check=False,
