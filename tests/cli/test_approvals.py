@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from orchestrate.stores.state.chain import GENESIS, Link, link_hash
+from tests.cli.test_interruption import Terminal
 from tests.support import ssh_keys
 from tests.support.databases import sqlite_database
 from tests.support.projects import Project
@@ -272,6 +273,26 @@ def test_signing_with_a_key_and_with_the_agent(
         named = approve(workspace, "prod", "--key", f"{keys['alice']}.pub")
         assert named.error()["code"] == "signing-key-unavailable"
     assert apply(workspace).status == 0
+
+
+def test_a_person_is_asked(workspace: Workspace, keys: dict[str, Path], tmp_path: Path) -> None:
+    """For the passphrase, unseen, and for the environment's name under the plan that is signed."""
+    key = ssh_keys.new_key(tmp_path / "locked", passphrase="correct horse")
+    ssh_keys.allow(workspace.folder / "allowed_signers", bob=key)
+    silent = workspace.call("approve", "prod", "--key", str(key), "--yes", "--format", "json")
+    assert (silent.status, silent.error()["code"]) == (2, "no-input")
+    said = ""
+    for name, wanted in (("staging", 4), ("prod", 0)):
+        terminal = Terminal(workspace, "approve", "prod", "--key", str(key), NO_COLOR="1")
+        terminal.child.expect("closed  approval: 0 of 1 approval; may approve: bob@example.com")
+        terminal.child.expect("Passphrase of .*locked: ")
+        terminal.child.send("correct horse\r")
+        terminal.child.expect("Type prod to approve this plan as bob@example.com: ")
+        assert "correct" not in (terminal.child.before or "")
+        terminal.child.send(f"{name}\r")
+        status, said = terminal.ends()
+        assert status == wanted, said
+    assert "approval is open: 1 of 1 approval: bob@example.com" in said
 
 
 def test_signing_elsewhere_and_the_same_again(

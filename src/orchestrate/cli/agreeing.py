@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from orchestrate.cli.notifying import Notices
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.plan import Gate, Plan
 from orchestrate.domain.spec import Environment
@@ -103,13 +104,23 @@ def refuse_disagreement(
         )
 
 
-def waiting(bench: Workbench, plan: Plan) -> str:
-    """Have a plan that its approvals are missing for wait for them; return what to type."""
-    identifier = propose(
+def waiting(bench: Workbench, plan: Plan) -> str | None:
+    """Have a plan wait for its approvals; return the one that waits already, if there is one."""
+    return propose(
         bench.state,
         plan_file_text(plan),
         plan,
         author=person(bench.spec.folder),
         now=bench.clock.now(),
     )
+
+
+def way_to_approve(bench: Workbench, plan: Plan) -> str:
+    """Return what to type for a plan that is refused; it waits from now on, and people are told."""
+    identifier = waiting(bench, plan)
+    if identifier is None:
+        identifier = plan.id
+        notices = Notices(bench, bench.environment(plan.environment), run=None)
+        notices.planned(plan, file=identifier)
+        notices.finish()
     return f"`orchestrate approve {identifier}` approves it; then say the same again"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from orchestrate.cli.agreeing import approval_gate, waiting
+from orchestrate.cli.agreeing import approval_gate, way_to_approve
 from orchestrate.cli.policing import with_policy
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.backups import BackupOrder
@@ -181,7 +181,7 @@ def refuse_closed(bench: Workbench, plan: Plan) -> None:
     if not closed:
         return
     lacks_approval = any(one.kind == "approval" and one.code != _TAMPERED for one in closed)
-    approving = waiting(bench, plan) if lacks_approval else ""
+    approving = way_to_approve(bench, plan) if lacks_approval else ""
     raise OrchestrateError(
         refusal_code(closed[0]),
         f"The gate `{closed[0].kind}` is closed: {closed[0].detail}",

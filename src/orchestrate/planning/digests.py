@@ -5,10 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
+from typing import Final
 
 from orchestrate.domain.actions import Action
+from orchestrate.domain.backups import BackupOrder
 from orchestrate.domain.plan import NO_ARGUMENTS, Arguments, Basis, Direction, Mode, Step
+
+_BACKUP: Final = frozenset(
+    {
+        "strategy",
+        "destination",
+        "format",
+        "jobs",
+        "prefix",
+        "verify",
+        "keep",
+        "keep_seconds",
+        "command",
+        "restore",
+    }
+)
+_ACTION: Final = frozenset({"moment", "seconds", "sql", "command", "expect", "directions", "url"})
+"""Fields that were there from the beginning; what is added later leaves older plans alone."""
 
 
 def canonical_json(value: object) -> str:
@@ -44,7 +63,11 @@ def plan_digest(
             {
                 # Only where something was given: older plans keep their digest.
                 **({"arguments": given} if arguments != NO_ARGUMENTS else {}),
-                **({"on_failure": [asdict(one) for one in on_failure]} if on_failure else {}),
+                **(
+                    {"on_failure": [_facts(one, _ACTION) for one in on_failure]}
+                    if on_failure
+                    else {}
+                ),
                 "environment": environment,
                 "direction": direction,
                 "mode": mode,
@@ -80,11 +103,27 @@ def _step_facts(step: Step) -> dict[str, object]:
     if step.command:
         facts["command"] = list(step.command)
     if step.action is not None:
-        facts["action"] = asdict(step.action)
+        facts["action"] = _facts(step.action, _ACTION)
     if step.backup is not None:
-        facts["backup"] = asdict(step.backup)
+        facts["backup"] = _facts(step.backup, _BACKUP)
     if step.copy is not None:
         facts["copy"] = step.copy
     if step.check is not None:
         facts["check"] = {"snapshot": step.check.snapshot}
     return facts
+
+
+def _facts(value: BackupOrder | Action, always: frozenset[str]) -> dict[str, object]:
+    """Return the fields of a value as the digest has them.
+
+    Those of the first version always, later ones where they say something: a version that adds a
+    field must not void the approvals of plans that do without it.
+    """
+    left_out = {
+        one.name
+        for one in fields(value)
+        if one.name not in always
+        and one.default is not MISSING
+        and getattr(value, one.name) == one.default
+    }
+    return {name: one for name, one in asdict(value).items() if name not in left_out}

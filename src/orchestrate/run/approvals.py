@@ -196,8 +196,10 @@ def question(
 # --- into the journal -----------------------------------------------------------------------------
 
 
-def propose(state: StateStore, plan_text: str, plan: Plan, *, author: str, now: datetime) -> str:
-    """Have a plan wait for approvals, unless one of its digest does; return the one that waits.
+def propose(
+    state: StateStore, plan_text: str, plan: Plan, *, author: str, now: datetime
+) -> str | None:
+    """Have a plan wait for approvals; return that of its digest which waits already, if one does.
 
     `plan_text` is that of the plan's file, for those who are to approve it.
     """
@@ -213,7 +215,7 @@ def propose(state: StateStore, plan_text: str, plan: Plan, *, author: str, now: 
         "by": this_person(),
     }
     state.append([NewEvent(kind="plan.proposed", at=now, run=None, step=None, data=data)])
-    return plan.id
+    return None
 
 
 def new_approval(
