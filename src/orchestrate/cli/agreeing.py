@@ -22,7 +22,6 @@ from orchestrate.run.approvals import (
     signers_in,
     subject_of,
 )
-from orchestrate.run.approvals import tampering as tampering_of
 
 _BY_POLICY: Final = Rule(required=1)
 _CLOSING: Final = frozenset({"approvals-tampered", "signers-unreadable", "signatures-unavailable"})
@@ -47,8 +46,7 @@ def approval_gate(
         return None
     try:
         found = asked(bench, environment, rule, plan, run=run)
-        tampering = tampering_of(bench.state) if found.reached else None
-        return agreement_gate(found, tampered=tampering)
+        return agreement_gate(found, tampered=bench.tampering if found.reached else None)
     except OrchestrateError as error:
         if error.code not in _CLOSING:
             raise

@@ -36,7 +36,6 @@ from orchestrate.run.approvals import (
     person,
     question,
     record_revocation,
-    tampering,
 )
 from orchestrate.stores.plan_files import plan_from_text, read_plan
 
@@ -53,11 +52,10 @@ def list_approvals(bench: Workbench, named: Sequence[str]) -> int:
     Raises `approvals-tampered` where the journal is not as it was written.
     """
     found = ledger(bench.state)
-    broken = tampering(bench.state)
-    if broken is not None:
+    if bench.tampering is not None:
         raise OrchestrateError(
             "approvals-tampered",
-            f"The state store was changed by somebody: {broken}",
+            f"The state store was changed by somebody: {bench.tampering}",
             hint="No approval counts until it is mended; `orchestrate history --verify` tells more",
         )
     environments, digests = _wanted(bench, found, named)

@@ -70,6 +70,13 @@ class Workbench:
         return store
 
     @cached_property
+    def tampering(self) -> str | None:
+        """Return where the journal's hash chain breaks, read once a call; None if it holds."""
+        from orchestrate.run.approvals import tampering  # noqa: PLC0415  (see the module)
+
+        return tampering(self.state)
+
+    @cached_property
     def graphs(self) -> GraphCache:
         """Return the cache of graphs."""
         return GraphCache(self.spec.folder / LOCAL_FOLDER / "cache")
