@@ -41,6 +41,7 @@ def test_what_is_blocked_is_not_done(workspace: Workspace) -> None:
     assert "blocks destructive" in gate["detail"]
     (found,) = (one for one in plan["steps"][2]["findings"] if one["code"] == "drops-table")
     assert found["severity"] == "error"
+    assert "prod: policy is closed: blocks destructive" in workspace.ok("status").stdout
     refused = workspace.call("apply", "prod", "--yes", "--format", "json")
     assert (refused.status, refused.error()["code"]) == (4, "policy-blocked")
     assert refused.events()[-1]["status"] == "blocked"

@@ -106,7 +106,7 @@ def _gates_of_plan(
     found: list[Gate] = list(policy_gate(environment.policy, plan))
     if seen.graph is not None:
         chain = bench.chain(seen.graph)
-        found += promotion(bench, environment, chain, promoted_contents(plan.steps))
+        found += _promotion(bench, environment, chain, promoted_contents(plan.steps))
     by_policy = bool(findings_for(environment.policy, plan, "approve"))
     approval = approval_gate(bench, environment, plan, run=run, by_policy=by_policy)
     if approval is not None:
@@ -115,7 +115,7 @@ def _gates_of_plan(
     return tuple(overridden(gate, reasons) for gate in found)
 
 
-def promotion(
+def _promotion(
     bench: Workbench, environment: Environment, chain: Chain, wanted: Sequence[tuple[str, str]]
 ) -> tuple[Gate, ...]:
     """Return the gate `promotion` of revisions and their file hashes, where one is declared."""

@@ -85,10 +85,7 @@ def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) ->
                 heads=chain.heads if chain else (),
                 last_run=mine[-1] if mine else None,
                 at_work=bool(mine) and mine[-1].id in {lease.run for lease in leases},
-                gates=(
-                    *_gates(bench, environment, one, chain),
-                    *_approval(bench, environment, one, standing),
-                ),
+                gates=_gates(bench, environment, one, standing),
                 remarks=(
                     *mistake,
                     *_standing_remarks(bench, environment, one, standing),
@@ -100,20 +97,22 @@ def _rows(bench: Workbench, chosen: list[Environment], seen: dict[str, Seen]) ->
 
 
 def _gates(
-    bench: Workbench, environment: Environment, one: Seen, chain: Chain | None
+    bench: Workbench, environment: Environment, one: Seen, standing: Standing
 ) -> tuple[Gate, ...]:
-    """Return the gates in the way of what is pending, those that need no plan."""
-    from orchestrate.cli.gates import declared_gates, promotion  # noqa: PLC0415  (as above)
+    """Return the gates that the environment declares, as the plan made now would meet them."""
+    from orchestrate.cli.gates import declared_gates, gated  # noqa: PLC0415  (as above)
+    from orchestrate.cli.gating import prepare  # noqa: PLC0415
 
-    found = declared_gates(bench, environment)
-    if environment.after is None or chain is None or not isinstance(one.sight, Observation):
-        return found
+    asks_plan = (environment.after, environment.approval, environment.policy) != (None,) * 3
+    if not standing.pending or not asks_plan:
+        return declared_gates(bench, environment)
     try:
-        moves = chain.moves(direction="upgrade", heads=one.sight.heads, to=environment.to)
+        made = prepare(bench, environment, one, direction="upgrade", to=environment.to)
+        plan = gated(bench, environment, one, made.plan, made.verdict)
     except OrchestrateError:
-        return found
-    pending = [(move.revision.id, move.revision.sha256) for move in moves]
-    return (*found, *promotion(bench, environment, chain, pending))
+        # Why no plan can be made stands in the row already.
+        return declared_gates(bench, environment)
+    return tuple(gate for gate in plan.gates if gate.kind != "identity")
 
 
 def _standing(one: Seen, chain: Chain | None, to: str) -> tuple[Standing, tuple[str, ...]]:
@@ -125,23 +124,6 @@ def _standing(one: Seen, chain: Chain | None, to: str) -> tuple[Standing, tuple[
     except OrchestrateError as error:
         mistake = f"`to: {to}` in the spec: {error.message} [{error.code}]"
         return judge(one.sight, chain, to="heads"), (mistake,)
-
-
-def _approval(
-    bench: Workbench, environment: Environment, one: Seen, standing: Standing
-) -> tuple[Gate, ...]:
-    """Return how the plan that would be made now stands with those who have to agree."""
-    from orchestrate.cli.agreeing import approval_gate  # noqa: PLC0415  (as above)
-    from orchestrate.cli.gating import prepare  # noqa: PLC0415
-
-    if environment.approval is None or not standing.pending:
-        return ()
-    try:
-        made = prepare(bench, environment, one, direction="upgrade", to=environment.to)
-        gate = approval_gate(bench, environment, made.plan)
-    except OrchestrateError:
-        return ()  # why no plan can be made stands in the row already
-    return (gate,) if gate is not None else ()
 
 
 def _standing_remarks(
