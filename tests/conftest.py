@@ -4,7 +4,7 @@ Owns when servers start: at the first test of a process that asks for one. A ser
 installed is an error, never a skip.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +16,14 @@ from tests.support.mariadb_server import MariadbServer
 from tests.support.postgresql_server import PostgresqlServer
 from tests.support.projects import Project
 from tests.support.servers import Server
+from tests.support.ssh_server import SshHome, SshServer
 
 # What is committed passes or fails for everyone alike; `--hypothesis-profile explore` looks further.
 settings.register_profile("same", derandomize=True)
 settings.register_profile("explore", max_examples=2000, deadline=None)
 settings.load_profile("same")
 
-SERVER_FIXTURES = {"postgresql_server", "mariadb_server"}
+SERVER_FIXTURES = {"postgresql_server", "mariadb_server", "ssh_server"}
 SERVER_KINDS = {"postgresql": "postgresql_server", "mariadb": "mariadb_server"}
 
 
@@ -53,6 +54,39 @@ def postgresql_server() -> Iterator[Server]:
 def mariadb_server() -> Iterator[Server]:
     """Run MariaDB for this pytest process; asked for by tests that kill it, too."""
     yield from _serve(MariadbServer)
+
+
+def _run_sshd() -> SshServer:
+    try:
+        return SshServer()
+    except servers.MissingServerError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def ssh_servers() -> Iterator[Callable[[], SshServer]]:
+    """Return a function that starts another OpenSSH server for this pytest process."""
+    made: list[SshServer] = []
+
+    def another() -> SshServer:
+        made.append(_run_sshd())
+        return made[-1]
+
+    yield another
+    for one in made:
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def ssh_server(ssh_servers: Callable[[], SshServer]) -> SshServer:
+    """Run OpenSSH's server for this pytest process; a test that stops it starts it again."""
+    return ssh_servers()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> SshHome:
+    """Return a home folder with an SSH key."""
+    return SshHome(tmp_path / "home")
 
 
 @pytest.fixture

@@ -82,6 +82,12 @@ CODES: Final[Mapping[str, tuple[ExitStatus, str]]] = {
     "gate-closed": (_GATE, "A gate of the plan is closed; nothing was done"),
     "lease-held": (ExitStatus.LEASE_HELD, "Another run holds the right to change this target"),
     "run-unfinished": (_STOPPED, "An earlier run of this target is unfinished"),
+    # The road to a far host
+    "ssh-unreachable": (_FAILED, "A host cannot be reached by SSH"),
+    "host-key-unknown": (_FAILED, "The host key of an SSH server is in no `known_hosts` file"),
+    "host-key-changed": (_FAILED, "The host key of an SSH server is not the one that is known"),
+    "ssh-login-refused": (_FAILED, "An SSH server takes none of the keys, or a key cannot be used"),
+    "ssh-lost": (_FAILED, "An SSH connection was lost; a run that it befalls can be resumed"),
     # What the agent found
     "unreachable": (_FAILED, "The database cannot be reached"),
     "wrong-database": (_FAILED, "env.py connected to another database than the one asked for"),

@@ -175,9 +175,9 @@ def test_a_revision_is_finished_when_the_orchestrator_is_gone(
         time.sleep(0.01)
     begun = time.monotonic()
     driver.agent.close()
-    while driver.agent._process.poll() is None and time.monotonic() - begun < 20:
+    while driver.agent._line.process.poll() is None and time.monotonic() - begun < 20:
         time.sleep(0.05)
-    assert driver.agent._process.poll() == 0
+    assert driver.agent._line.process.poll() == 0
     assert time.monotonic() - begun > 1
     assert database.heads() == ["r002"]
     assert database.tables() == ["alembic_version", "slow", "t1"]
@@ -191,7 +191,7 @@ def test_an_idle_agent_ends_with_its_input(project: Project, database: Database)
     driver.ask("probe")
     begun = time.monotonic()
     driver.agent.close()
-    assert driver.agent._process.returncode == 0
+    assert driver.agent._line.process.poll() == 0
     assert time.monotonic() - begun < 2
 
 
@@ -206,7 +206,7 @@ def test_a_deadline_ends_what_hangs_and_says_where(
     assert error.code == "agent-stalled"
     assert "no end within 2 s, during: running env.py" in error.message
     assert "migrations/env.py:" in str(error.where)
-    assert driver.agent._process.returncode == -9
+    assert driver.agent._line.process.poll() == -9
 
 
 def test_a_forked_child_cannot_speak(project: Project, database: Database, python: Path) -> None:

@@ -52,8 +52,7 @@ def arm(point: str) -> None:
         reach("go")
         if point.startswith("answered:"):
             # The agent has carried the step out and said so, and nobody has read it.
-            answer = self.agent._process.stdout
-            assert answer is not None
+            answer = self.agent._line.process.stdout
             select.select([answer], [], [])
             reach("answered")
 

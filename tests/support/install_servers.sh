@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install Debian's PostgreSQL and MariaDB servers where their programs are missing.
+# Install Debian's PostgreSQL, MariaDB and OpenSSH servers where their programs are missing.
 #
 # The tests start private servers from these programs (tests/support/servers.py); the services that
 # the packages bring are neither needed nor started. Does nothing, quickly, when all is there.
@@ -18,11 +18,12 @@ find_program() { # PATTERN…: succeeds when one of the patterns names an execut
 packages=()
 find_program '/usr/lib/postgresql/*/bin/postgres' || packages+=(postgresql)
 find_program /usr/sbin/mariadbd /usr/libexec/mariadbd || packages+=(mariadb-server)
+find_program /usr/sbin/sshd /usr/local/sbin/sshd || packages+=(openssh-server)
 [ ${#packages[@]} -eq 0 ] && exit 0
 
 how="apt-get install ${packages[*]}"
 if ! command -v apt-get >/dev/null; then
-  echo "error: no server programs for the tests: install PostgreSQL and MariaDB servers" >&2
+  echo "error: no server programs for the tests: install PostgreSQL, MariaDB and OpenSSH servers" >&2
   echo "hint: on Debian: $how" >&2
   exit 1
 elif [ "$(id -u)" -eq 0 ]; then

@@ -37,14 +37,27 @@ def kill_tree(pid: int, *, patience: float = 20) -> None:
     one of them lives, a new server refuses the data folder.
     """
     _send(pid, signal.SIGSTOP)  # it starts no more children while they are counted
-    family = [pid, *(child for child in _pids() if _status(child)[1] == pid)]
+    kill_all([pid, *descendants(pid)], patience=patience)
+
+
+def kill_all(family: list[int], *, patience: float = 20) -> None:
+    """Send SIGKILL to processes, and return when none of them runs."""
     for process in family:
         _send(process, signal.SIGKILL)
     deadline = time.monotonic() + patience
     while any(_is_running(process) for process in family):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"process {pid} or one of its children outlived SIGKILL")
+            raise TimeoutError(f"one of the processes {family} outlived SIGKILL")
         time.sleep(0.01)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the children of a process, and theirs."""
+    parents = {child: _status(child)[1] for child in _pids()}
+    found = [pid]
+    for one in found:  # it grows meanwhile
+        found += [child for child, parent in parents.items() if parent == one]
+    return found[1:]
 
 
 def _send(pid: int, number: signal.Signals) -> None:

@@ -52,7 +52,7 @@ class Server(abc.ABC):
     def __init__(self) -> None:
         self.find_programs()
         self.folder = Path(tempfile.mkdtemp(prefix=f"orchestrate-{self.kind}-"))
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._reaper = subprocess.Popen(
             [sys.executable, reaper.__file__, str(self.folder)],
@@ -223,7 +223,7 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port that nobody listens on.
 
     Below the range that the kernel gives to outgoing connections, so that none takes it between a

@@ -1,41 +1,33 @@
 """An agent as a process: starting it, asking it, and what to think when it falls silent.
 
-Owns the pipes and the process group. It knows the envelope of the agent's protocol
-(docs/agent-protocol.md) and nothing of what the requests mean. All text that comes out of here has
-gone through the redactor. Used by one thread, which reads the messages itself: waking another for
-each would cost more than the message. Two threads of its own write, and listen to the output.
+It knows the envelope of the agent's protocol (docs/agent-protocol.md) and nothing of what the
+requests mean; the pipes are `agent_line`'s. All text that comes out of here has gone through the
+redactor. Used by one thread, which reads the messages itself: waking another for each would cost
+more than the message.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
-import queue
 import re
-import select
 import shlex
 import signal
-import subprocess
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final, Self
+from typing import Any, Final, Self
 
+from orchestrate.adapters.agent_line import LINE_LIMIT, AgentLine
 from orchestrate.adapters.agent_start import Started, start_process
+from orchestrate.adapters.processes import HERE, Launcher
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.errors import CODES, OrchestrateError
 
 PROTOCOL: Final = 1
 HELLO_SECONDS: Final = 60.0
-OUTPUT_LINES: Final = 200
-LINE_LIMIT: Final = 2000
 _GRACE_SECONDS: Final = 2.0
-_CLOSE_SECONDS: Final = 3.0
-_SHORT: Final = 1024
 _COMPLAINT: Final = re.compile(
     r"error|cannot|can't|could not|unable|fail|denied|refused|no such|not (found|running|exist)"
     r"|unknown|invalid|unauthorized|unreachable|timed out",
@@ -67,29 +59,14 @@ class AgentProcess:
         redactor: Redactor,
         on_output: Callable[[str], None] | None,
     ) -> None:
-        self._process = started.process
-        self._pipes = _pipes(started.process)
+        self._line = AgentLine(started, redactor=redactor, on_output=on_output)
         self._name = redactor.redact(shlex.join(command))
         self._redactor = redactor
-        self._on_output = on_output
-        self._unread = b""
-        self._to_write: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._write_lock = threading.Lock()
-        self._unwritten = 1  # the agent's own source
-        self._handing_over = started.handing_over
-        self._output: deque[str] = deque(maxlen=OUTPUT_LINES)
         self._last_id = 0
         self._phase = "starting"
         self._answered = False
         self._failed = False
         self._running = False
-        self._closed = False
-        self._threads = [
-            threading.Thread(target=work, daemon=True, name=f"agent-{work.__name__.strip('_')}")
-            for work in (self._write, self._listen)
-        ]
-        for thread in self._threads:
-            thread.start()
 
     @classmethod
     def start(
@@ -99,13 +76,15 @@ class AgentProcess:
         cwd: Path | str,
         redactor: Redactor,
         on_output: Callable[[str], None] | None = None,
+        launcher: Launcher = HERE,
     ) -> Self:
         """Start an agent behind `command`, which ends in a Python interpreter; return at once.
 
         The environment is inherited. `on_output` is called in another thread with each line that
-        the project prints. Raises `agent-failed` when there is no such program.
+        the project prints. Raises `agent-failed` when there is no such program, and what
+        connecting to another host raises.
         """
-        started = start_process(command, cwd=cwd)
+        started = start_process(command, cwd=cwd, launcher=launcher)
         return cls(started, command=command, redactor=redactor, on_output=on_output)
 
     def __enter__(self) -> Self:
@@ -116,18 +95,19 @@ class AgentProcess:
 
     @property
     def pid(self) -> int:
-        """Return the process number, of the runner if there is one."""
-        return self._process.pid
+        """Return the process number on this machine, of the runner if there is one."""
+        return self._line.process.pid
 
     @property
     def output(self) -> tuple[str, ...]:
         """Return the last lines that the project, or the runner, printed."""
-        return tuple(self._output)
+        return tuple(self._line.output)
 
     @property
     def usable(self) -> bool:
         """Tell whether another request may be made."""
-        return not self._failed and not self._closed and self._process.poll() is None
+        line = self._line
+        return not self._failed and not line.closed and line.process.poll() is None
 
     # --- asking -------------------------------------------------------------------------------
 
@@ -166,7 +146,7 @@ class AgentProcess:
 
     def tell(self, do: str, **fields: Any) -> None:
         """Make a request whose end nobody waits for, and whose failure nobody is told of."""
-        if not self._failed and not self._closed:
+        if not self._failed and not self._line.closed:
             self._last_id += 1
             self._send({"id": self._last_id, "do": do, "deadline": None, **fields})
 
@@ -184,7 +164,7 @@ class AgentProcess:
         self, do: str, deadline: float | None, fields: Mapping[str, Any]
     ) -> tuple[int, float | None]:
         """Make a request; return its number and when its time is over."""
-        if self._failed or self._closed:
+        if self._failed or self._line.closed:
             raise OrchestrateError("agent-failed", f"the agent `{self._name}` is no longer usable")
         self._last_id += 1
         self._phase = do
@@ -233,9 +213,11 @@ class AgentProcess:
 
         Where a request is being written just now nothing is sent: `stop` follows in its turn.
         """
-        if self._unwritten == 0 and not self._write_lock.locked() and not self._closed:
-            with contextlib.suppress(OSError, ValueError):
-                os.write(self._pipes[0].fileno(), b'{"do":"stop"}\n')
+        self._line.send_from_signal(b'{"do":"stop"}\n')
+
+    def shoot(self) -> None:
+        """End its process and leave the pipes to whoever reads them; for a signal's handler."""
+        self._line.process.end()
 
     # --- ending -------------------------------------------------------------------------------
 
@@ -244,121 +226,32 @@ class AgentProcess:
 
         Safe to repeat.
         """
-        if self._closed:
-            return
-        self._to_write.put(None)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=_CLOSE_SECONDS)
-        if self._process.poll() is None and not self._running:
-            self._kill_group()
-        self._release()
+        self._line.close(leave=self._running)
 
     def kill(self) -> None:
         """End the agent at once, in the middle of whatever it does. Safe to repeat."""
-        if self._closed:
-            return
         self._failed = True
-        self._kill_group()
-        self._to_write.put(None)
-        self._release()
-
-    def _kill_group(self) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=_CLOSE_SECONDS)
-
-    def _release(self) -> None:
-        """Close the pipes, unless a child of the project's keeps a thread at one of them."""
-        self._closed = True
-        for thread in self._threads:
-            thread.join(timeout=_GRACE_SECONDS)
-        self._pipes[1].close()
-        for thread, pipe in zip(self._threads, self._pipes[::2], strict=True):
-            if not thread.is_alive():
-                with contextlib.suppress(OSError):
-                    pipe.close()
-
-    # --- threads ------------------------------------------------------------------------------
-
-    def _write(self) -> None:
-        """Write: a program that never reads must not stop the user's thread."""
-        pipe = self._pipes[0]
-        self._handing_over.join()
-        with self._write_lock:
-            self._unwritten -= 1
-        with contextlib.suppress(OSError, ValueError):
-            while (data := self._to_write.get()) is not None:
-                pipe.write(data)
-                pipe.flush()
-                with self._write_lock:
-                    self._unwritten -= 1
-        with contextlib.suppress(OSError):
-            pipe.close()
-
-    def _listen(self) -> None:
-        pipe = self._pipes[2]
-        for line in _lines(pipe, LINE_LIMIT):
-            text = self._redactor.redact(line.decode("utf-8", "replace").rstrip("\r\n"))
-            self._output.append(text)
-            if self._on_output is not None:
-                with contextlib.suppress(Exception):
-                    self._on_output(text)
+        self._line.kill()
 
     # --- messages -----------------------------------------------------------------------------
 
     def _send(self, message: Mapping[str, Any]) -> None:
-        data = json.dumps(message, separators=(",", ":")).encode() + b"\n"
-        with self._write_lock:
-            if self._unwritten == 0 and len(data) <= _SHORT:
-                # An answer between two revisions: not worth waking a thread for. The agent reads
-                # all that comes, so there is room in the pipe.
-                with contextlib.suppress(OSError, ValueError):
-                    self._pipes[0].write(data)
-                    self._pipes[0].flush()
-                return
-        self._enqueue(data)
-
-    def _enqueue(self, data: bytes) -> None:
-        with self._write_lock:
-            self._unwritten += 1
-        self._to_write.put(data)
+        self._line.send(json.dumps(message, separators=(",", ":")).encode() + b"\n")
 
     def _next(self, ends_at: float | None, deadline: float | None) -> Message:
-        line = self._read_line(ends_at)
+        line = self._line.read(ends_at)
         if line is None:
             self.kill()
             raise OrchestrateError(
                 "agent-stalled", f"no answer within {deadline:g} s, during: {self._phase}"
             )
-        if not line:
+        if not line or (not line.endswith(b"\n") and self._line.process.lost):
             raise self._died()
         message = _parse(line)
         if message is None:
             raise self._garbled(line.decode("utf-8", "replace"))
         self._answered = True
         return self._redacted(message)
-
-    def _read_line(self, ends_at: float | None) -> bytes | None:
-        """Read one line; nothing where the output ended, None where the time is over."""
-        descriptor = self._pipes[1].fileno()
-        poll = select.poll()  # `select` knows no descriptor above 1023
-        poll.register(descriptor, select.POLLIN)
-        pieces = []
-        line, found, rest = self._unread.partition(b"\n")
-        while not found:
-            pieces.append(line)
-            left = None if ends_at is None else max(0.0, ends_at - time.monotonic()) * 1000
-            if not poll.poll(left):
-                self._unread = b"".join(pieces)
-                return None
-            data = os.read(descriptor, 65536)
-            if not data:
-                self._unread = b""
-                return b"".join(pieces)
-            line, found, rest = data.partition(b"\n")
-        self._unread = rest
-        return b"".join([*pieces, line, found])
 
     def _redacted(self, message: Message) -> Message:
         return Message(event=message.event, fields=self._redact_fields(message.fields))
@@ -421,13 +314,15 @@ class AgentProcess:
     def _died(self) -> OrchestrateError:
         """Return what is known of an agent that ended without an answer."""
         self._failed = True
-        try:
-            status = self._process.wait(timeout=_CLOSE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._kill_group()
-            status = None
-        self._threads[1].join(timeout=_GRACE_SECONDS)
-        lines = [line for line in self._output if line.strip()]
+        status = self._line.status()
+        lines = [line for line in self.output if line.strip()]
+        lost = self._line.process.lost
+        if lost is not None:
+            return OrchestrateError(
+                "ssh-lost",
+                f"{lost}, during: {self._phase}",
+                details={"phase": self._phase, "output": lines[-20:]},
+            )
         details = {"status": status, "phase": self._phase, "output": lines[-20:]}
         said = f": {_cause(lines)}" if lines else ", without a word"
         if lines and lines[-1].startswith("orchestrate: "):
@@ -437,12 +332,6 @@ class AgentProcess:
         else:
             message = f"the agent {_ending(status)}, during: {self._phase}{said}"
         return OrchestrateError("agent-failed", message, details=details)
-
-
-def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
-    if process.stdin is None or process.stdout is None or process.stderr is None:
-        raise AssertionError("an agent's process is started with three pipes")
-    return process.stdin, process.stdout, process.stderr
 
 
 def _cause(lines: Sequence[str]) -> str:
@@ -463,13 +352,6 @@ def _ending(status: int | None) -> str:
         with contextlib.suppress(ValueError):
             return f"was ended by {signal.Signals(-status).name}"
     return f"ended with status {status}"
-
-
-def _lines(pipe: IO[bytes], limit: int) -> Iterator[bytes]:
-    """Yield lines, the longer ones in pieces, until the pipe ends or is closed."""
-    with contextlib.suppress(OSError, ValueError):
-        while line := pipe.readline(limit):
-            yield line
 
 
 def _parse(line: bytes) -> Message | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import subprocess
 import sys
 import threading
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from orchestrate import agent
+from orchestrate.adapters.processes import HERE, Launcher, Process
 from orchestrate.errors import OrchestrateError
 
 _SHELLS: Final = frozenset({"ssh", "autossh", "plink"})
@@ -23,7 +23,7 @@ _SHELLS: Final = frozenset({"ssh", "autossh", "plink"})
 class Started:
     """A process that is being given the agent's source."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     handing_over: threading.Thread
     """Nothing else may be written to the process until this thread has ended."""
 
@@ -36,23 +36,15 @@ class SparePlace:
     folder: Path
 
 
-def start_process(command: Sequence[str], *, cwd: Path | str) -> Started:
+def start_process(command: Sequence[str], *, cwd: Path | str, launcher: Launcher = HERE) -> Started:
     """Start an agent behind `command`, which ends in a Python interpreter; return at once.
 
-    The environment is inherited. Raises `agent-failed` when there is no such program.
+    The environment is inherited. Raises `agent-failed` when there is no such program, and what
+    connecting to another host raises.
     """
     boot = shlex.quote(agent.BOOT) if _read_by_a_shell(command) else agent.BOOT
     try:
-        process = subprocess.Popen(
-            [*command, "-c", boot],
-            cwd=cwd,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            # Ctrl-C in the terminal reaches the orchestrator alone, which ends the agent at a
-            # safe point.
-            start_new_session=True,
-        )
+        process = launcher.start([*command, "-c", boot], cwd=cwd)
     except OSError as error:
         raise _not_started(command, cwd, error) from error
     # A program that never reads must not stop the user's thread.
@@ -71,11 +63,10 @@ def start_spare(folder: Path) -> SparePlace:
     return SparePlace(started=start_process([sys.executable], cwd=folder), folder=folder)
 
 
-def _hand_over(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin is not None:
-        with contextlib.suppress(OSError, ValueError):  # it has ended: reading it tells why
-            process.stdin.write(agent.payload())
-            process.stdin.flush()
+def _hand_over(process: Process) -> None:
+    with contextlib.suppress(OSError, ValueError):  # it has ended: reading it tells why
+        process.stdin.write(agent.payload())
+        process.stdin.flush()
 
 
 def _not_started(command: Sequence[str], cwd: Path | str, error: OSError) -> OrchestrateError:

@@ -6,7 +6,6 @@ A program never outlives what it was started for, and no secret is in its argume
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import subprocess
 import sys
@@ -18,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from orchestrate.adapters.commands import end_group, lines_of
+from orchestrate.adapters.commands import lines_of
 from orchestrate.adapters.destinations import PIECE
+from orchestrate.adapters.processes import HERE, Launcher, Process, not_started
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.dialects.copies import PATH_VARIABLE, READY, Program
 from orchestrate.errors import OrchestrateError
@@ -61,6 +61,8 @@ class Going:
     """Called with the bytes so far, about once a piece."""
     stop: Callable[[], bool] | None = None
     """Asked now and then whether to end in the middle."""
+    launcher: Launcher = HERE
+    """Where programs without a prefix are started."""
 
 
 def _widened(pipe: IO[bytes]) -> None:
@@ -76,11 +78,7 @@ def _widened(pipe: IO[bytes]) -> None:
 class RunningProgram:
     """A program at work, with its three streams: opening first, then read or write, then finish."""
 
-    def __init__(
-        self, program: Program, process: subprocess.Popen[bytes], going: Going, code: str
-    ) -> None:
-        if process.stdin is None or process.stdout is None or process.stderr is None:
-            raise AssertionError("a program is started with three pipes")
+    def __init__(self, program: Program, process: Process, going: Going, code: str) -> None:
         for stream in (process.stdin, process.stdout):
             _widened(stream)
         self._program = program
@@ -120,7 +118,7 @@ class RunningProgram:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 # Its own status tells more than that of a kill.
                 self._process.wait(timeout=_GRACE_SECONDS)
-            end_group(self._process)
+            self._process.end()
             self.finish()
             raise AssertionError("a program that was not ready ends in an error")
 
@@ -173,7 +171,7 @@ class RunningProgram:
         self._clock.cancel()
         self._ended.set()
         if self._process.poll() is None:
-            end_group(self._process)
+            self._process.end()
             self._process.wait()
         with contextlib.suppress(OSError):
             self._in.close()
@@ -203,14 +201,16 @@ class RunningProgram:
         while not self._ended.wait(_LOOK_SECONDS):
             if stop():
                 self._stopped = True
-                end_group(self._process)
+                self._process.end()
                 return
 
     def _time_out(self) -> None:
         self._late = True
-        end_group(self._process)
+        self._process.end()
 
     def _error(self, status: int) -> OrchestrateError:
+        if self._process.lost:
+            return OrchestrateError("ssh-lost", self._process.lost)
         words = [line for line in self._said if line not in {">>>", ""}]
         text, hint = self._told(status, words)
         if words and status != _MISSING:
@@ -249,23 +249,11 @@ def started_program(
 
     Raises an error of `code` when there is nothing to be started.
     """
-    environ = {**os.environ, PATH_VARIABLE: "" if path is None else str(path.absolute())}
+    environ = {PATH_VARIABLE: "" if path is None else str(path.absolute())}
     try:
-        process = subprocess.Popen(
-            list(program.command),
-            cwd=going.folder,
-            env=environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            # Ctrl-C in the terminal reaches us alone, and we end it.
-            start_new_session=True,
-        )
+        process = going.launcher.start(program.command, cwd=going.folder, environ=environ)
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError) and going.folder.is_dir()
-        reason = "no such program" if missing else (error.strerror or str(error))
-        text = f"`{program.command[0]}` cannot be started: {reason}"
-        raise OrchestrateError(code, text) from error
+        raise not_started(program.command, going.folder, error, code=code) from error
     child = RunningProgram(program, process, going, code)
     try:
         yield child

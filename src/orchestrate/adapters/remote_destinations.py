@@ -18,10 +18,6 @@ _EXTRAS: Final = {"sftp": "sftp", "ssh": "sftp", "s3": "s3", "s3a": "s3"}
 _OBJECT_STORES: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "oci"})
 """Where a folder is but the beginning of names. To make one would make a bucket there, whose name
 somebody may just have misspelt."""
-_KNOWN_HOSTS: Final = (
-    "Log in once with `ssh`, or add what `ssh-keyscan` tells to `~/.ssh/known_hosts`, and compare "
-    "the key with what the server's owner says"
-)
 
 
 def open_remote(url: str) -> RemoteDestination:
@@ -45,7 +41,7 @@ def open_remote(url: str) -> RemoteDestination:
         folder = str(kind._strip_protocol(url))  # noqa: SLF001
     except Exception as error:
         text = f"{url} cannot be reached: {_reason(error)}"
-        hint = _KNOWN_HOSTS if "known_hosts" in text else None
+        hint = error.hint if isinstance(error, OrchestrateError) else None
         raise OrchestrateError("backup-impossible", text, hint=hint) from error
     return RemoteDestination(system, folder.rstrip("/"), url.rstrip("/"))
 

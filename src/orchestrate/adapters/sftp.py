@@ -1,65 +1,52 @@
 """SFTP with strict host keys: fsspec's own file system takes any key of a host it does not know.
 
-`~/.ssh/config` is understood as far as it says where a host is and how to log in there.
+The connection is made as every other one by SSH is (`ssh_connections`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
-import shlex
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
-import paramiko
 from fsspec.implementations.sftp import SFTPFileSystem  # type: ignore[import-untyped]
 
-_CONNECT_SECONDS: Final = 30.0
+from orchestrate.adapters.redaction import Redactor
+from orchestrate.adapters.ssh_connections import SshConnections
+from orchestrate.domain.far_hosts import FarHost
+
 _SILENCE_SECONDS: Final = 120.0
 """A server that says nothing for so long is gone."""
 _REQUESTS_AHEAD: Final = 128
 """Of 32 KiB each."""
-_SYSTEM_KNOWN_HOSTS: Final = "/etc/ssh/ssh_known_hosts"
 
 
 class StrictSFTP(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types
-    """fsspec's file system, connected as `ssh -o StrictHostKeyChecking=yes -o BatchMode=yes`.
-
-    Raises what paramiko raises.
-    """
+    """fsspec's file system over a connection of ours. Raises our errors and paramiko's."""
 
     renames_folders = True
 
     def _connect(self) -> None:
-        config = _config().lookup(self.host)
-        port = int(self.ssh_kwargs.get("port") or config.get("port", 22))
-        client = paramiko.SSHClient()
-        for path in _known_hosts(config):
-            if path.is_file():
-                client.load_system_host_keys(str(path))
-        client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        keys = [path for path in config.get("identityfile", []) if Path(path).is_file()]
-        client.connect(
-            config["hostname"],
-            port=port,
-            username=self.ssh_kwargs.get("username") or config.get("user"),
-            # It takes several, whatever its stubs say.
-            key_filename=keys or None,  # type: ignore[arg-type]
-            sock=_through(config, port),
-            timeout=_CONNECT_SECONDS,
-            banner_timeout=_CONNECT_SECONDS,
-            auth_timeout=_CONNECT_SECONDS,
+        place = FarHost(
+            host=self.host,
+            user=self.ssh_kwargs.get("username"),
+            port=self.ssh_kwargs.get("port"),
         )
-        self.client = client
-        self.ftp = client.open_sftp()
+        # Nobody is there to be asked: a copy may be made at night.
+        self.connections = SshConnections(ask=None, redactor=Redactor())
+        try:
+            self.ftp = self.connections.to(place).open_sftp()
+        except BaseException:
+            self.connections.close()
+            raise
+        self.client = self.ftp
         channel = self.ftp.get_channel()
         if channel is not None:
             channel.settimeout(_SILENCE_SECONDS)
 
     def close_connection(self) -> None:
         """Log out."""
-        self.client.close()
+        self.connections.close()
 
     def mv(self, old: str, new: str, **_: Any) -> None:
         """Rename a file or a folder; a server that lacks OpenSSH's way is asked in the old one."""
@@ -89,25 +76,3 @@ def _discard(file: Any) -> None:
     finally:
         # Its finaliser would try once more, and complain on standard error.
         file._closed = True  # noqa: SLF001
-
-
-def _config() -> paramiko.SSHConfig:
-    path = Path.home() / ".ssh" / "config"
-    if not path.is_file():
-        return paramiko.SSHConfig()
-    with path.open(encoding="utf-8", errors="replace") as file, contextlib.closing(file):
-        return paramiko.SSHConfig.from_file(file)
-
-
-def _known_hosts(config: Any) -> list[Path]:
-    words = shlex.split(config.get("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2"))
-    return [Path(_SYSTEM_KNOWN_HOSTS), *(Path(word).expanduser() for word in words)]
-
-
-def _through(config: Any, port: int) -> Any:
-    """Return the connection by way of another host, where the configuration names one."""
-    jump = config.get("proxyjump")
-    command = config.get("proxycommand")
-    if jump and jump != "none":
-        command = shlex.join(["ssh", "-W", f"{config['hostname']}:{port}", jump])
-    return paramiko.ProxyCommand(command) if command and command != "none" else None

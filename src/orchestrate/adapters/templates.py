@@ -12,6 +12,7 @@ from typing import Any, Self, assert_never
 
 from orchestrate.adapters.rendering import TemplateMistakeError, render
 from orchestrate.domain.database_url import DatabaseUrl
+from orchestrate.domain.far_hosts import FarHost, FarPython
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.spec import (
     CommandRunner,
@@ -29,7 +30,10 @@ _PROBLEM_URL = DatabaseUrl.parse("postgresql://user:password@host:5432/database"
 
 
 class _UrlText(str):  # noqa: SLOT000 - a handful of them a command
-    """The URL as a template sees it: itself a text, with its parts as attributes."""
+    """The URL as a template sees it: itself a text, with its parts as attributes.
+
+    `address` stands in the place of the host where that is but a name for it, in a tunnel's URL.
+    """
 
     backend: str
     driver: str | None
@@ -39,11 +43,11 @@ class _UrlText(str):  # noqa: SLOT000 - a handful of them a command
     password: str | None
     database: str | None
 
-    def __new__(cls, url: DatabaseUrl) -> Self:
+    def __new__(cls, url: DatabaseUrl, address: str | None) -> Self:
         """Return the URL's full text with its parts."""
         self = super().__new__(cls, url.secret.reveal())
         self.backend, self.driver = url.backend, url.driver
-        self.host, self.port, self.user = url.host, url.port, url.user
+        self.host, self.port, self.user = address or url.host, url.port, url.user
         self.database = url.database
         self.password = url.password.reveal() if url.password else None
         return self
@@ -53,9 +57,16 @@ class _UrlText(str):  # noqa: SLOT000 - a handful of them a command
 
 
 def injection(
-    spec: LoadedSpec, environment: Environment, url: DatabaseUrl, *, target_name: str
+    spec: LoadedSpec,
+    environment: Environment,
+    url: DatabaseUrl,
+    *,
+    target_name: str,
+    address: str | None = None,
 ) -> dict[str, Any]:
     """Return the `project` object of the agent's protocol, templates filled in.
+
+    `address` is what templates see as the URL's host, if not that.
 
     Paths stay relative: the agent's process starts in the spec's folder, or where its runner
     starts it.
@@ -68,7 +79,7 @@ def injection(
     ways = injected_ways(spec, environment)
     driver = project.drivers.get(url.backend)
     values = {
-        "url": _UrlText(url.with_driver(driver) if driver else url),
+        "url": _UrlText(url.with_driver(driver) if driver else url, address),
         "target": {"name": target_name},
         "environment": {"name": environment.name},
     }
@@ -127,11 +138,9 @@ def shareable(spec: LoadedSpec, environment: Environment) -> bool:
 def runner_command(spec: LoadedSpec, environment: Environment) -> list[str]:
     """Return the argument list that starts the project's Python, without what Python runs.
 
-    Raises:
-        OrchestrateError: `not-enforced-yet` for SSH.
+    For SSH it is that of the far end (`far_python`).
     """
-    project = spec.project_of(environment)
-    runner = environment.runner or project.runner
+    runner = environment.runner or spec.project_of(environment).runner
     match runner:
         case "local":
             return [sys.executable]
@@ -141,13 +150,22 @@ def runner_command(spec: LoadedSpec, environment: Environment) -> list[str]:
         case CommandRunner():
             return list(runner.command)
         case SshRunner():
-            owner = environment if environment.runner else project
-            text = "`runner: {ssh: …}` is not supported by this version"
-            hint = "`{command: [ssh, -T, HOST, python3]}` reaches a host without a password"
-            where = owner.where("runner")
-            raise OrchestrateError("not-enforced-yet", text, hint=hint, where=where)
+            return [runner.ssh.python]
         case _:
             assert_never(runner)
+
+
+def far_python(spec: LoadedSpec, environment: Environment) -> FarPython | None:
+    """Return where the project's Python is, if that is behind SSH."""
+    runner = environment.runner or spec.project_of(environment).runner
+    if not isinstance(runner, SshRunner):
+        return None
+    place = runner.ssh
+    return FarPython(
+        host=FarHost(host=place.host, user=place.user, port=place.port),
+        python=place.python,
+        directory=place.directory,
+    )
 
 
 def check_templates(spec: LoadedSpec) -> tuple[Finding, ...]:

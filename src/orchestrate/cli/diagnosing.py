@@ -24,6 +24,7 @@ from orchestrate.planning.spec_checks import not_enforced
 from orchestrate.planning.troubles import page_of
 from orchestrate.planning.unknown_rows import unknown_rows
 from orchestrate.run.examine import Examination, examine
+from orchestrate.run.explaining import ON_THE_ROAD
 from orchestrate.run.session import Access
 
 _AT_ONCE: Final = 4
@@ -114,10 +115,11 @@ def _checks(bench: Workbench, patient: _Patient, patients: Sequence[_Patient]) -
     yield from _protections(bench, environment)
     if found is None or patient.url is None:
         return
+    yield from _road(found)
     if found.interpreter is not None:
         yield from diagnosis.check_interpreter(found.interpreter, here=socket.gethostname())
     elif found.error is not None:
-        yield _problem("interpreter", found.error)
+        yield _problem("ssh" if found.error.code in ON_THE_ROAD else "interpreter", found.error)
         return
     if found.survey is not None:
         yield from diagnosis.check_project(found.survey, found.sight)
@@ -135,6 +137,18 @@ def _checks(bench: Workbench, patient: _Patient, patients: Sequence[_Patient]) -
         check_heads = diagnosis.check_heads_by_dialect(heads, environment.name)
         if check_heads is not None:
             yield check_heads
+
+
+def _road(found: Examination) -> Iterator[Check]:
+    """Say which ways by SSH were open."""
+    if found.interpreter is None:
+        return
+    if found.access.far is not None:
+        message = f"`{found.access.far}` answers, and its host key is known"
+        yield Check(check="ssh", status="ok", message=message)
+    if found.access.tunnel is not None and found.access.tunnel.trouble is None:
+        message = f"`{found.access.tunnel}`, whose host key is known"
+        yield Check(check="tunnel", status="ok", message=message)
 
 
 def _heads(bench: Workbench, patient: _Patient) -> tuple[str, tuple[str, ...]] | None:

@@ -114,6 +114,10 @@ class Invocation:
         """Return whether there is a person to ask."""
         return not self.no_input and sys.stdin.isatty()
 
+    def ask_secret(self, text: str) -> str:
+        """Ask a person for something that is not shown while it is typed."""
+        return str(click.prompt(text, hide_input=True, err=True, default="", show_default=False))
+
 
 def _note(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
     def callback(ctx: click.Context, _parameter: click.Parameter, value: Any) -> Any:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrate.adapters.notifications import can_notify
-from orchestrate.adapters.templates import injection, runner_command, shareable
+from orchestrate.adapters.roads import Roads
+from orchestrate.adapters.templates import far_python, injection, runner_command, shareable
 from orchestrate.adapters.url_sources import (
     DatabaseUrl,
     origin_of,
@@ -57,6 +58,11 @@ class Workbench:
         self._chains: dict[str, Chain] = {}
         self._sightings: dict[str, Sighting | None] = {}
         self.spec: LoadedSpec = load_spec(invocation.spec, start=Path.cwd())
+        self.roads = Roads(
+            ask=invocation.ask_secret if invocation.may_ask else None, redactor=self.redactor
+        )
+        """The SSH connections of this command; none is made before its first use."""
+        invocation.close_later(self.roads.close)
 
     @cached_property
     def state(self) -> StateStore:
@@ -118,16 +124,33 @@ class Workbench:
     def access_to(self, url: DatabaseUrl, spec: LoadedSpec, environment: Environment) -> Access:
         """Return how a URL's database is reached by what a spec says, this one or another."""
         project = spec.project_of(environment)
-        message = injection(spec, environment, url, target_name=environment.name)
+        dialect, far = dialect_for(url.backend), far_python(spec, environment)
+        driver = project.drivers.get(url.backend, url.driver)
+        road = self.roads.to_database(
+            url, environment, network=dialect.network, driver=driver, far=far
+        )
+        message = injection(
+            spec,
+            environment,
+            road.project,
+            target_name=environment.name,
+            address=road.address,
+        )
         return Access(
             environment=environment.name,
             target=environment.name,
-            dialect=dialect_for(url.backend),
+            dialect=dialect,
             command=tuple(runner_command(spec, environment)),
             folder=str(spec.folder),
             project=message,
-            url=url.secret,
+            url=road.project.secret,
+            declared_url=url.secret,
+            command_url=road.commands.secret,
+            program_url=road.programs.secret,
             url_driver=url.driver,
+            roads=self.roads,
+            tunnel=road.tunnel,
+            far=far,
             shareable=shareable(spec, environment),
             lock_timeout=environment.lock_timeout,
             statement_timeout=environment.statement_timeout,

@@ -12,7 +12,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
-from urllib.parse import parse_qsl
 
 from orchestrate.domain.backups import DumpFormat, Strategy
 from orchestrate.domain.database_url import DatabaseUrl
@@ -144,8 +143,7 @@ class Copies(Protocol):
 
 def parameters(url: DatabaseUrl) -> tuple[tuple[str, str], ...]:
     """Return what stands behind the question mark, decoded. It may hold secrets."""
-    query = url.secret.reveal().partition("?")[2]
-    return tuple(parse_qsl(query, keep_blank_values=True))
+    return url.parameters
 
 
 def through_shell(

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.locks import Locks
+from orchestrate.dialects.networks import Network
 from orchestrate.dialects.row_counts import RowCounts
 from orchestrate.dialects.scratch import Scratch
 from orchestrate.domain.diagnosis import Check, Rows, Storage
@@ -122,6 +123,8 @@ class Dialect(Protocol):
     table_sizes: str | None
     """One query: rows of schema, table, bytes, rows, and 1 where the name alone means it; None
     where there is none."""
+    network: Network | None
+    """How its servers are reached over TCP; None where a database is a file."""
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs; timeouts in seconds, None for the server's own."""

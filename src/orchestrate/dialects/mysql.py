@@ -24,6 +24,7 @@ from orchestrate.dialects.mysql_locks import MySQLLocks
 from orchestrate.dialects.mysql_rights import MySQLRights
 from orchestrate.dialects.mysql_scratch import SCRATCH
 from orchestrate.dialects.mysql_signs import SIGNS
+from orchestrate.dialects.networks import MySQLNetwork, Network
 from orchestrate.dialects.row_counts import MYSQL, RowCounts
 from orchestrate.dialects.scratch import Scratch
 from orchestrate.dialects.signs import first_fitting
@@ -151,6 +152,7 @@ class MySQL:
     row_counts: RowCounts | None = MYSQL
     locks: Locks | None = MySQLLocks()
     table_sizes: str | None = table_sizes.MYSQL
+    network: Network | None = MySQLNetwork()
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs."""

@@ -10,6 +10,7 @@ from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.locks import Locks
+from orchestrate.dialects.networks import Network, PostgreSQLNetwork
 from orchestrate.dialects.postgresql_copies import PostgreSQLCopies
 from orchestrate.dialects.postgresql_locks import PostgreSQLLocks
 from orchestrate.dialects.postgresql_rights import PostgreSQLRights
@@ -103,6 +104,7 @@ class PostgreSQL:
     row_counts: RowCounts | None = POSTGRESQL
     locks: Locks | None = PostgreSQLLocks()
     table_sizes: str | None = table_sizes.POSTGRESQL
+    network: Network | None = PostgreSQLNetwork()
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs.

@@ -10,6 +10,7 @@ from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.locks import Locks
+from orchestrate.dialects.networks import Network
 from orchestrate.dialects.row_counts import Counted, RowCounts
 from orchestrate.dialects.scratch import Scratch, ScratchFile
 from orchestrate.dialects.signs import Signs, driver_signs, first_fitting, sign
@@ -87,6 +88,7 @@ class SQLite:
     row_counts: RowCounts | None = Counted()
     locks: Locks | None = SQLiteLocks()
     table_sizes: str | None = table_sizes.SQLITE
+    network: Network | None = None
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs; SQLite has no statement timeout."""

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote_plus, unquote
 
 from orchestrate.domain.secrets import MASK, Secret
 
@@ -114,6 +114,31 @@ class DatabaseUrl:
             server, mark, query = text.partition("?")
             before, after = f"{server}/", f"{mark}{query}"
         return DatabaseUrl.parse(f"{before}{name}{after}")
+
+    def at(self, host: str, port: int) -> DatabaseUrl:
+        """Return the same URL for another host and port; one that names no host has no other."""
+        text = self.secret.reveal()
+        found = _URL.match(text)
+        name = "host6" if found and found["host6"] else "host"
+        if found is None or found[name] is None:
+            raise AssertionError("a URL with a host is asked for")
+        bracket = 1 if name == "host6" else 0
+        begin, end = found.start(name) - bracket, found.end(name) + bracket
+        if found["port"] is not None:
+            end = found.end("port")
+        return DatabaseUrl.parse(f"{text[:begin]}{host}:{port}{text[end:]}")
+
+    def given(self, name: str, value: str) -> DatabaseUrl:
+        """Return the same URL with one more parameter."""
+        text = self.secret.reveal()
+        mark = "&" if "?" in text else "?"
+        return DatabaseUrl.parse(f"{text}{mark}{name}={quote_plus(value)}")
+
+    @property
+    def parameters(self) -> tuple[tuple[str, str], ...]:
+        """Return what stands behind the question mark, decoded. It may hold secrets."""
+        query = self.secret.reveal().partition("?")[2]
+        return tuple(parse_qsl(query, keep_blank_values=True))
 
     def __str__(self) -> str:
         return self.safe

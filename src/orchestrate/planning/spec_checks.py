@@ -15,24 +15,18 @@ from orchestrate.domain.names import did_you_mean
 from orchestrate.domain.spec import Environment, LoadedSpec
 
 _PROTECTIONS: Final = {
-    "tunnel": "no tunnel would be opened",
     "targets": "a fleet would not be walked",
 }
 
 
 def not_enforced(spec: LoadedSpec, environment: Environment) -> tuple[Finding, ...]:
     """Return a finding for each declared key that this version does not enforce."""
-    project = spec.project_of(environment)
-    found = [
+    del spec
+    return tuple(
         _not_enforced(key, consequence, environment.where(key))
         for key, consequence in _PROTECTIONS.items()
         if environment.declares(key)
-    ]
-    runner = environment.runner or project.runner
-    if not isinstance(runner, str) and "ssh" in type(runner).model_fields:
-        owner = environment if environment.runner else project
-        found.append(_not_enforced("runner.ssh", "SSH would not be used", owner.where("runner")))
-    return tuple(found)
+    )
 
 
 def _not_enforced(key: str, consequence: str, where: str) -> Finding:

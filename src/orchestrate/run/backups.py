@@ -37,6 +37,7 @@ from orchestrate.planning.backups import (
 from orchestrate.planning.digests import sha256_text
 from orchestrate.planning.staleness import words
 from orchestrate.run.backup_commands import copied_by_command
+from orchestrate.run.explaining import on_the_road
 from orchestrate.run.journal import all_runs
 from orchestrate.run.lease_keeper import is_gone, this_host, this_person
 from orchestrate.run.scratch import ScratchPlace
@@ -78,16 +79,28 @@ def fitted(order: BackupOrder, copy: Backup) -> BackupOrder:
 
 def way_to(access: Access, order: BackupOrder) -> Way:
     """Return in which form a target is copied and how the programs for that are reached."""
-    if order.strategy == "sqlite" and not order.prefix:
+    if _by_the_runner(order):
         # The runner's Python reaches the file; a bare interpreter runs on this machine.
-        return Way(prefix=access.command, here=len(access.command) == 1)
+        here = len(access.command) == 1 and access.far is None
+        return Way(prefix=access.command, here=here)
     return Way(format=order.format, jobs=order.jobs, prefix=order.prefix, here=not order.prefix)
 
 
-def going_with(access: Access, stop: Stop | None = None) -> Going:
+def _by_the_runner(order: BackupOrder) -> bool:
+    return order.strategy == "sqlite" and not order.prefix
+
+
+def going_with(access: Access, order: BackupOrder, stop: Stop | None = None) -> Going:
     """Return what goes with every program that copies this target."""
-    folder = Path(access.folder) / (access.project.get("directory") or ".")
-    return Going(folder=folder, redactor=access.redactor, stop=stop)
+    directory = access.project.get("directory")
+    return Going(
+        folder=Path(access.folder) / (directory or "."),
+        redactor=access.redactor,
+        stop=stop,
+        launcher=access.roads.launcher(
+            access.far if _by_the_runner(order) else None, directory=directory
+        ),
+    )
 
 
 def root_of(access: Access) -> Path:
@@ -95,9 +108,16 @@ def root_of(access: Access) -> Path:
     return Path(access.folder)
 
 
-def url_of(access: Access) -> DatabaseUrl:
-    """Return the target's URL, taken apart."""
-    return DatabaseUrl.parse(access.url.reveal())
+def url_of(access: Access, order: BackupOrder) -> DatabaseUrl:
+    """Return the target's URL as the programs that copy it need it, the way there open.
+
+    Behind a prefix host and port are those of the spec. Raises what opening a tunnel raises.
+    """
+    if order.prefix or _by_the_runner(order):
+        return DatabaseUrl.parse(access.declared_url.reveal())
+    if access.tunnel is not None:
+        access.tunnel.open()
+    return DatabaseUrl.parse(access.program_url.reveal())
 
 
 def make_backup(
@@ -131,8 +151,12 @@ def make_backup(
             _remove_leftovers(place, destination)
             record(place, "backup.begun", copy=identifier, file=file, run=run)
             with _counting(session, copies) as counted:
-                program = copies.dump(url_of(session.access), way_to(session.access, order))
-                written = dump(program, destination, file, going_with(session.access, stop))
+                url, way = url_of(session.access, order), way_to(session.access, order)
+                going = going_with(session.access, order, stop)
+                try:
+                    written = dump(copies.dump(url, way), destination, file, going)
+                except OrchestrateError as error:
+                    raise on_the_road(error, session.access) from error
             counts = counted()
             location = destination.location(file)
     _refuse_moved(session, observation)

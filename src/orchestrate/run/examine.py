@@ -32,7 +32,7 @@ from orchestrate.planning.env_reading import Reading, joined, read_source
 from orchestrate.planning.injections import Clues, search, worth_searching
 from orchestrate.planning.ways import plainly
 from orchestrate.run.explaining import explained
-from orchestrate.run.observe import open_session, start_agent
+from orchestrate.run.observe import open_session, session_with, start_agent
 from orchestrate.run.session import Access, Session
 from orchestrate.run.survey import read_interpreter, read_sources, read_survey
 from orchestrate.stores.graph_cache import GraphCache
@@ -183,7 +183,7 @@ def _tried(
     access = replace(access, project={**access.project, "read_only_probe": True})
     session: Session | None = None
     try:
-        session = Session(access, agent or start_agent(access))
+        session = session_with(access, agent or start_agent(access))
         looked = _looked(found, session, graphs)
     except OrchestrateError as error:
         if session is not None:

@@ -21,6 +21,7 @@ from orchestrate.domain.plan import Step, StepKind
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.errors import OrchestrateError
 from orchestrate.run.backup_steps import BackupSteps
+from orchestrate.run.explaining import ON_THE_ROAD
 from orchestrate.run.hook_steps import HookSteps
 from orchestrate.run.leftover import Leftover
 from orchestrate.run.restore_steps import RestoreSteps
@@ -162,10 +163,11 @@ class Execution:
                 message="ended in the middle of "
                 + (f"step {step.id}{_stayed(step)}" if step else "the run"),
             )
-        if error.code == "agent-failed" or step is None:
+        lost = error.code in ON_THE_ROAD
+        if error.code == "agent-failed" or lost or step is None:
             return Outcome(
                 status="stopped",
-                code=error.code if step is None else "run-stopped",
+                code=error.code if step is None or lost else "run-stopped",
                 step=step.id if step else None,
                 message=error.message,
                 advice=error.hint,
@@ -274,10 +276,11 @@ def _with_cause(outcome: Outcome, trouble: Trouble | None) -> Outcome:
 def _unreadable(trouble: Trouble, unreadable: OrchestrateError) -> Outcome:
     return Outcome(
         status="stopped",
-        code="run-stopped",
+        code=trouble.error.code if trouble.error.code in ON_THE_ROAD else "run-stopped",
         step=trouble.step.id if trouble.step else None,
         message=f"{trouble.error.message}\nThe target could not be read afterwards: "
         f"{unreadable.message}",
+        advice=trouble.error.hint if trouble.error.code in ON_THE_ROAD else None,
     )
 
 

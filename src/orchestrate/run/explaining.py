@@ -6,6 +6,8 @@ does not know. The words are `planning/troubles.py`'s.
 
 from __future__ import annotations
 
+from typing import Final
+
 from orchestrate.dialects.interface import Dialect
 from orchestrate.domain.plan import Step
 from orchestrate.domain.troubles import Failure, Recognised
@@ -13,6 +15,11 @@ from orchestrate.errors import OrchestrateError
 from orchestrate.planning.staleness import words
 from orchestrate.planning.troubles import Circumstances, explain_sight, explain_step
 from orchestrate.run.session import Access
+
+ON_THE_ROAD: Final = frozenset(
+    {"ssh-unreachable", "host-key-unknown", "host-key-changed", "ssh-login-refused", "ssh-lost"}
+)
+"""What befell on the way to a host, and says nothing of the database."""
 
 
 def recognised(error: OrchestrateError, dialect: Dialect) -> Recognised | None:
@@ -26,8 +33,36 @@ def recognised(error: OrchestrateError, dialect: Dialect) -> Recognised | None:
     )
 
 
+def on_the_road(error: OrchestrateError, access: Access) -> OrchestrateError:
+    """Return the trouble of the tunnel in the place of what it led to, where it has any.
+
+    What the driver, or a program, says of it is that somebody hung up.
+    """
+    trouble = access.tunnel.trouble if access.tunnel is not None and access.far is None else None
+    if trouble is None or error.code in ON_THE_ROAD:
+        return error
+    told = OrchestrateError(
+        trouble.code,
+        f"{trouble.message} ({error.message})",
+        hint=trouble.hint,
+        where=error.where,
+        details=error.details,
+    )
+    told.__cause__ = error
+    return told
+
+
 def explained(error: OrchestrateError, access: Access) -> OrchestrateError:
     """Return an error of looking at a target with its place, and a hint where it has none."""
+    error = on_the_road(error, access)
+    if error.code in ON_THE_ROAD:
+        return _with(
+            error,
+            message=error.message,
+            hint=error.hint,
+            where=error.where or access.environment,
+            trouble=error.trouble,
+        )
     found = explain_sight(
         error.code,
         error.message,

@@ -105,7 +105,7 @@ def hook_environ(access: Access) -> dict[str, str]:
     """Return the variables that a baseline's or backup's command gets: env.py's, and the URL."""
     return {
         **access.project["environ"],
-        "ORCHESTRATE_DATABASE_URL": access.url.reveal(),
+        "ORCHESTRATE_DATABASE_URL": access.command_url.reveal(),
         "ORCHESTRATE_ENVIRONMENT": access.environment,
         "ORCHESTRATE_TARGET": access.target,
     }

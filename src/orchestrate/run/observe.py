@@ -45,18 +45,39 @@ class Seen:
 
 
 def open_session(access: Access) -> Session:
-    """Start an agent for the target. Raises `agent-failed`."""
-    return Session(access, start_agent(access))
+    """Start an agent for the target. Raises `agent-failed`, and what connecting by SSH raises."""
+    return session_with(access, start_agent(access))
+
+
+def session_with(access: Access, agent: AgentProcess) -> Session:
+    """Return a session of an agent, the way to the target open. Raises what opening it raises.
+
+    The agent is started first: its interpreter and a tunnel come up side by side.
+    """
+    if access.tunnel is not None:
+        try:
+            access.tunnel.open()
+        except BaseException:
+            agent.kill()
+            raise
+    return Session(access, agent)
 
 
 def start_agent(access: Access) -> AgentProcess:
-    """Start the agent that the target's runner gives. Raises `agent-failed`."""
-    spare = access.spare.take(access.command, Path(access.folder), on_output=access.on_output)
+    """Start the agent that the target's runner gives.
+
+    Raises `agent-failed`, and what connecting by SSH raises.
+    """
+    spare = None
+    if access.far is None:
+        folder = Path(access.folder)
+        spare = access.spare.take(access.command, folder, on_output=access.on_output)
     return spare or AgentProcess.start(
         access.command,
         cwd=access.folder,
         redactor=access.redactor,
         on_output=access.on_output,
+        launcher=access.roads.launcher(access.far),
     )
 
 
@@ -122,7 +143,12 @@ def _groups(accesses: Sequence[Access]) -> list[list[Access]]:
     groups: dict[object, list[Access]] = {}
     for number, access in enumerate(accesses):
         key: object = (
-            (access.command, access.folder, repr(sorted(access.project.get("environ", {}))))
+            (
+                access.command,
+                access.far,
+                access.folder,
+                repr(sorted(access.project.get("environ", {}))),
+            )
             if access.shareable
             else number
         )
@@ -172,7 +198,7 @@ class _Line:
         """Answer for one target; return the agent if it may serve the next one."""
         try:
             agent = agent or start_agent(access)
-            session = Session(access, agent)
+            session = session_with(access, agent)
             observation = session.observe()
             graph = _graph(session, observation, self._cache)
             rows, problem = _schema(session) if self._schemas else (None, None)

@@ -89,7 +89,7 @@ def _prove(  # noqa: PLR0917  (private, called once)
         return
     order = fitted(order, copy)
     copies, way = copies_of(place.access, order), way_to(place.access, order)
-    going = going_with(place.access, stop)
+    going = going_with(place.access, order, stop)
     with kept_at(place.access, copy) as destination:
         check_file(destination, copy, copies, way, going)
         if how == "list":
@@ -98,7 +98,7 @@ def _prove(  # noqa: PLR0917  (private, called once)
                 load(listing, destination, copy.file, going, code="backup-broken")
             return
         with scratch_database(place, secrets.token_hex(6)) as access:
-            program = copies.load(url_of(access), way, owners="ours")
+            program = copies.load(url_of(access, order), way, owners="ours")
             load(program, destination, copy.file, going, code="backup-broken")
             _compare(place, access, copy, copies, live_counts)
 

@@ -40,7 +40,7 @@ def _obstacles(
     access: Access, order: BackupOrder, sight: Sight, session: Session | None
 ) -> Iterator[str]:
     copies = copies_of(access, order)
-    versions = ask(copies.versions(way_to(access, order)), going_with(access))
+    versions = ask(copies.versions(way_to(access, order)), going_with(access, order))
     if isinstance(sight, Observation):
         too_old = copies.too_old(versions, sight.server_version)
         if too_old:

@@ -81,10 +81,11 @@ class RestoreSteps:
         order = fitted(order, copy)
         copies, way = copies_of(access, order), way_to(access, order)
         # Not to be ended by the first Ctrl-C: what is cleared has to be filled again.
-        going = going_with(access)
+        going = going_with(access, order)
         with kept_at(access, copy) as destination:
             check_file(destination, copy, copies, way, going)
-            program = copies.replace(url_of(access), way, owners=self._owners(copies, copy))
+            url, owners = url_of(access, order), self._owners(copies, copy)
+            program = copies.replace(url, way, owners=owners)
             load(program, destination, copy.file, going, code="restore-failed")
 
     def _owners(self, copies: Copies, copy: Backup) -> Owners:

@@ -5,22 +5,22 @@ Owns the translation between the agent's messages and our values, and nothing th
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import shlex
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from orchestrate.adapters.agent_process import AgentProcess, Message
 from orchestrate.adapters.redaction import Redactor
+from orchestrate.adapters.roads import Roads
 from orchestrate.adapters.spare_agent import SpareAgent
+from orchestrate.adapters.tunnels import Tunnel
 from orchestrate.dialects.interface import Dialect
 from orchestrate.domain.alembic_call import AlembicCall
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
+from orchestrate.domain.far_hosts import FarPython
 from orchestrate.domain.observation import Habits, Observation
 from orchestrate.domain.plan import NO_ARGUMENTS, Arguments, Mode, Step
 from orchestrate.domain.revisions import Graph, Revision
@@ -45,8 +45,21 @@ class Access:
     project: Mapping[str, Any]
     """The `project` object of the agent's protocol; its values may be secret: never printed."""
     url: Secret
+    """As it is written where the project runs."""
+    declared_url: Secret
+    """As the spec has it: for people, and for programs behind a prefix."""
+    command_url: Secret
+    """For the spec's commands, which run on this machine."""
+    program_url: Secret
+    """For the server's own programs on this machine."""
     url_driver: str | None
     """The driver that the URL names."""
+    roads: Roads
+    """How other hosts are reached."""
+    tunnel: Tunnel | None
+    """What has to be open before anything on this machine reaches the database."""
+    far: FarPython | None
+    """Where the project's Python is, if that is behind SSH."""
     shareable: bool
     """Whether an agent that has served another target may serve this one (P4)."""
     lock_timeout: float | None
@@ -63,16 +76,17 @@ class Access:
     @property
     def setting(self) -> Setting:
         """Return what can be told of the target, and is no secret."""
-        url = DatabaseUrl.parse(self.url.reveal())
+        url = DatabaseUrl.parse(self.declared_url.reveal())
         server = ":".join(str(part) for part in (url.host, url.port) if part)
         database = url.database or ""
+        through = f" through {self.tunnel.through}" if self.tunnel and not self.far else ""
         return Setting(
             environment=self.environment,
-            place=f"{server}/{database}" if server else database,
-            server=server or self.dialect.title,
+            place=f"{server}/{database}{through}" if server else database,
+            server=f"{server}{through}" if server else self.dialect.title,
             user=url.user,
             origin=self.origin,
-            runner=self.redactor.redact(shlex.join(self.command)),
+            runner=self.redactor.redact(str(self.far or shlex.join(self.command))),
         )
 
     def given(self, arguments: Arguments) -> Access:
@@ -140,7 +154,7 @@ class Session:
             target=self.access.target,
             dialect=dialect.name,
             server_version=dialect.server_version(found["server_version"]),
-            identity=dialect.identity(found["identity"]),
+            identity=dialect.identity(self._identity_rows(found["identity"])),
             version_table=f"{schema}.{table}" if schema else table,
             has_version_table=found["has_version_table"],
             heads=tuple(sorted(found["heads"])),
@@ -159,6 +173,17 @@ class Session:
             unmade_databases=tuple(found["unmade_databases"]),
         )
         return self.observation
+
+    def _identity_rows(self, rows: list[list[object]]) -> list[list[object]]:
+        """Return what proves which database it is; of an unknown server, what its URL says.
+
+        Which port of this machine leads to it proves nothing.
+        """
+        kit = self.access.dialect.kit(lock_timeout=None, statement_timeout=None)
+        if kit.identity is not None or self.access.tunnel is None:
+            return rows
+        url = DatabaseUrl.parse(self.access.declared_url.reveal())
+        return [[url.host, url.port, *row[2:]] for row in rows]
 
     def query(self, statements: Mapping[str, str]) -> Rows:
         """Ask the server, in a transaction that only reads and is rolled back."""
@@ -335,8 +360,7 @@ class Session:
 
         For a signal's handler, which may have interrupted that very reading.
         """
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.agent.pid, signal.SIGKILL)
+        self.agent.shoot()
 
 
 SessionOpener = Callable[[], Session]

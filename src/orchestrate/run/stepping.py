@@ -15,7 +15,7 @@ from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.digests import sha256_text
 from orchestrate.planning.staleness import words
-from orchestrate.run.explaining import explained_step, recognised
+from orchestrate.run.explaining import explained_step, on_the_road, recognised
 from orchestrate.run.interruption import Interruption
 from orchestrate.run.lease_keeper import LeaseKeeper
 from orchestrate.run.recorder import Recorder
@@ -146,6 +146,7 @@ class Work:
 
     def trouble(self, session: Session, step: Step | None, error: OrchestrateError) -> Trouble:
         """Record that a step failed and return what is known of it."""
+        error = on_the_road(error, session.access)
         details: Mapping[str, Any] = error.details
         heads = details.get("heads")
         if step is not None:
