@@ -205,7 +205,7 @@ def test_unknown_host(tmp_path: Path, home: Path) -> None:
     ):
         pass
     assert caught.value.code == "backup-impossible"
-    assert "not found in known_hosts" in caught.value.message
+    assert "the host key of keeper@127.0.0.1" in caught.value.message
     assert caught.value.hint is not None
     assert "ssh-keyscan" in caught.value.hint
     assert not (home / ".ssh" / "known_hosts").exists()
@@ -219,7 +219,7 @@ def test_other_key(sftp: SftpServer, tmp_path: Path, home: Path) -> None:
     line = f"[127.0.0.1]:{sftp.port} {other.get_name()} {other.get_base64()}\n"
     (home / ".ssh" / "known_hosts").write_text(line)
     with (
-        pytest.raises(OrchestrateError, match="does not match") as caught,
+        pytest.raises(OrchestrateError, match="is not the one that is known") as caught,
         open_destination(sftp.url("backups"), root=tmp_path),
     ):
         pass
@@ -254,7 +254,9 @@ def test_missing_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """A kind of place whose package is not there is named with the extra that brings it."""
     monkeypatch.setitem(__import__("sys").modules, "s3fs", None)
     monkeypatch.setitem(__import__("sys").modules, "paramiko", None)
-    monkeypatch.delitem(__import__("sys").modules, "orchestrate.adapters.sftp", raising=False)
+    for name in ("sftp", "ssh_connections", "ssh_config", "ssh_keys"):
+        module = f"orchestrate.adapters.{name}"
+        monkeypatch.delitem(__import__("sys").modules, module, raising=False)
     for scheme, extra in (("s3", "s3"), ("sftp", "sftp")):
         with (
             pytest.raises(OrchestrateError) as caught,

@@ -9,6 +9,7 @@ import pytest
 
 from orchestrate.adapters.templates import (
     check_templates,
+    far_python,
     injection,
     runner_command,
     shareable,
@@ -147,15 +148,34 @@ def test_runner(runner: object, command: list[str], tmp_path: Path) -> None:
     assert runner_command(other, other.environments[0]) == expected
 
 
-def test_ssh_runner_is_refused(tmp_path: Path) -> None:
-    """What this version cannot do it says, with another way."""
-    spec = spec_of(tmp_path, {"runner": {"ssh": {"host": "app1"}}})
+def test_runner_behind_ssh(tmp_path: Path) -> None:
+    """Its command is that of the far end."""
+    place = {"host": "app1", "user": "deploy", "port": 2222, "directory": "/srv/app"}
+    spec = spec_of(tmp_path, {"runner": {"ssh": place}})
+    one = spec.environments[0]
 
-    with pytest.raises(OrchestrateError) as raised:
-        runner_command(spec, spec.environments[0])
+    assert runner_command(spec, one) == ["python3"]
+    found = far_python(spec, one)
+    assert found is not None
+    assert str(found) == "ssh -p 2222 deploy@app1 python3"
+    assert found.directory == "/srv/app"
+    local = spec_of(tmp_path, {"runner": "local"})
+    assert far_python(local, local.environments[0]) is None
 
-    assert raised.value.code == "not-enforced-yet"
-    assert raised.value.where == "migrations.yaml:1:14"
+
+def test_parts_of_a_tunnels_url(tmp_path: Path) -> None:
+    """What env.py puts together itself leads into the tunnel, too."""
+    inject = {"env": {"HOST": "{{ url.host }}", "PORT": "{{ url.port }}", "URL": "{{ url }}"}}
+    spec = spec_of(tmp_path, {"inject": inject})
+    url = DatabaseUrl.parse("postgresql://db.internal:40123/shop?hostaddr=127.0.0.1")
+
+    message = injection(spec, spec.environments[0], url, target_name="one", address="127.0.0.1")
+
+    assert message["environ"] == {
+        "HOST": "127.0.0.1",
+        "PORT": "40123",
+        "URL": "postgresql://db.internal:40123/shop?hostaddr=127.0.0.1",
+    }
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from orchestrate.planning.spec_checks import not_enforced
 from orchestrate.stores.spec_files import load_spec
 
 DECLARED = {
-    "tunnel": {"ssh": "bastion"},
     "targets": {"glob": "*.db"},
 }
 
@@ -60,12 +59,12 @@ def test_what_protects_nothing_is_let_through(tmp_path: Path) -> None:
     assert codes(tmp_path, environments={"prod": prod}) == []
 
 
-def test_parts_of_the_project_count(tmp_path: Path) -> None:
-    """SSH is declared on the project and missed by each environment; a baseline is kept."""
+def test_what_the_project_declares_is_kept(tmp_path: Path) -> None:
+    """A runner behind SSH, a baseline, a tunnel of the environment's."""
     found = codes(
         tmp_path,
         project={"runner": {"ssh": {"host": "app1"}}, "baseline": {"stamp": "abc"}},
-        environments={"prod": {"url": "sqlite:///p.db"}},
+        environments={"prod": {"url": "postgresql://db/p", "tunnel": {"ssh": "bastion"}}},
     )
 
-    assert found == [("runner.ssh", "migrations.yaml:1:14")]
+    assert found == []
