@@ -16,7 +16,6 @@ from orchestrate.adapters.templates import (
 )
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.spec import LoadedSpec
-from orchestrate.errors import OrchestrateError
 from orchestrate.stores.spec_files import load_spec
 
 URL = DatabaseUrl.parse("postgresql://app:p%25w@db:5433/shop?sslmode=require")

@@ -38,7 +38,7 @@ Action = Literal["allow", "warn", "approve", "block"]
 
 
 class Tunnel(Model):
-    """An SSH tunnel to the database."""
+    """An SSH tunnel to the database, whose URL is written as the far host reaches it."""
 
     ssh: Host = Field(
         description="Host to go through; `~/.ssh/config` is understood and host keys are strict.",

@@ -29,6 +29,10 @@ PAGES: Final[Mapping[str, str]] = MappingProxyType(
         "tls": "URL and server do not agree on TLS",
         "too-many-connections": "The server has no connection left",
         "url-unavailable": "The source of the URL gives nothing",
+        "host-key-unknown": "An SSH server's host key is not known",
+        "host-key-changed": "An SSH server's host key is another one than before",
+        "ssh-login-refused": "An SSH server takes none of the keys",
+        "ssh-lost": "An SSH connection was lost",
         # The project
         "driver-missing": "The project's Python has not the driver of the URL",
         "async-driver": "env.py is asynchronous and the driver is not, or the reverse",
