@@ -63,7 +63,7 @@ def run_action(
     """
     environ = variables(told)
     if action.url:
-        environ["ORCHESTRATE_DATABASE_URL"] = access.url.reveal()
+        environ["ORCHESTRATE_DATABASE_URL"] = access.command_url.reveal()
     second = interruption.on_second
     try:
         with started_command(
