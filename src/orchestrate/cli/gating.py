@@ -5,6 +5,7 @@ Every path to a database goes through here: apply, a saved plan, resume.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -40,6 +41,12 @@ from orchestrate.run.lease_keeper import is_dead, this_person
 from orchestrate.run.observe import Seen
 
 _LOCK_RETRIES: Final = 20
+_DOING: Final[Mapping[Direction, str]] = {
+    "upgrade": "Applying to",
+    "downgrade": "Rolling back",
+    "stamp": "Stamping",
+    "restore": "Restoring",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +252,8 @@ def confirm(bench: Workbench, plan: Plan, *, yes: bool) -> None:
     if not bench.invocation.may_ask:
         raise OrchestrateError(
             "no-input",
-            f"Applying to {plan.environment} has to be confirmed and nobody can be asked",
+            f"{_DOING[plan.direction]} {plan.environment} has to be confirmed and nobody can be "
+            "asked",
             hint="Say `--yes` where a machine decides",
         )
     typed = click.prompt(
