@@ -177,12 +177,15 @@ class _Target:
             unknown=bool(standing.unknown),
             left=left,
         )
-        error, actual = self.one.rows_error, self._actual(sight)
-        expected = yardstick.measure(self.against) if actual else Expected()
+        error = self.one.rows_error
+        expected = yardstick.unchanged(self.one.rows or {}, self.against)
         not_compared: tuple[str, ...] = ()
-        if actual is not None and expected.found is not None:
-            differences += expected.found(actual)
-            not_compared = expected.not_compared(actual)
+        if expected is None:
+            actual = self._actual(sight)
+            expected = yardstick.measure(self.against) if actual else Expected()
+            if actual is not None and expected.found is not None:
+                differences += expected.found(actual)
+                not_compared = expected.not_compared(actual)
         rules = self.environment.drift.ignore if self.environment.drift else ()
         marked, ended = with_rules(differences, rules, today=self.bench.clock.now().date())
         why_not = [expected.why_not] if expected.why_not else []

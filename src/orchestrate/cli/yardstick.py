@@ -10,7 +10,7 @@ from orchestrate.cli.workbench import Workbench
 from orchestrate.dialects.difference import compare, not_comparable
 from orchestrate.domain.drift import Against, DriftDifference
 from orchestrate.domain.observation import Observation
-from orchestrate.domain.snapshot import GRANTS, OWN_TABLES, Snapshot
+from orchestrate.domain.snapshot import GRANTS, OWN_TABLES, SchemaRows, Snapshot
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain
@@ -65,11 +65,20 @@ class Yardstick:
             case None:
                 return self._recorded(moved=not sight.heads) or self._anew()
 
+    def unchanged(self, rows: SchemaRows, against: Against | None) -> Expected | None:
+        """Return what the last run left if that is what was read, to the letter; else None."""
+        left = self.left
+        if left is None or left.rows is None or against not in {None, "snapshot"}:
+            return None
+        if left.heads != self.sight.heads or left.rows != self.access.digest_of(rows):
+            return None
+        return Expected(against="snapshot", basis=_left(left))
+
     def _recorded(self, *, moved: bool) -> Expected | None:
         """Return the schema that the last run left; `moved`: at other rows than today's, too."""
         left = self.left
         if left is not None and (moved or left.heads == self.sight.heads):
-            return self._snapshot(left.snapshot, f"what {left.run} left at {words(left.heads)}")
+            return self._snapshot(left.snapshot, _left(left))
         check = schema_check(
             self.bench.state.events(kinds=SCHEMA_KINDS),
             target_key=self.sight.target_key,
@@ -127,6 +136,10 @@ class Yardstick:
             basis="the project's models, as far as autogenerate sees",
             found=lambda _: schema_differences(ours),
         )
+
+
+def _left(left: Left) -> str:
+    return f"what {left.run} left at {words(left.heads)}"
 
 
 def _schema(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from orchestrate.domain.snapshot import SchemaObject, Snapshot, description_version, is_own
@@ -18,6 +19,9 @@ _PIECE: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+_UNUSUAL: Final = re.compile(r"[\t\n\r\f\v\\]|  ")
+"""What makes a text another one on one line; most definitions have nothing of it."""
+
 
 def one_line(text: str) -> str:
     r"""Return SQL text on one line: outside quotes one space, within quotes `\n` for a line end.
@@ -25,6 +29,8 @@ def one_line(text: str) -> str:
     Whatever stands in quotes is kept to the letter, because a function's body may be a language
     where indentation counts. A line comment keeps its line end, which decides what it hides.
     """
+    if text.isascii() and not _UNUSUAL.search(text):
+        return text.strip()
 
     def plain(piece: re.Match[str]) -> str:
         if piece["space"] is not None:
@@ -36,6 +42,8 @@ def one_line(text: str) -> str:
 
 def qualified(*parts: str | None) -> str:
     """Return names joined by dots, leaving out None; a name that has a dot itself is quoted."""
+    if not any(part and "." in part for part in parts):
+        return ".".join(part for part in parts if part is not None)
     return ".".join(
         '"' + part.replace('"', '""') + '"' if "." in part and "(" not in part else part
         for part in parts
@@ -57,7 +65,7 @@ def text(value: object) -> str:
 
 def optional(value: object) -> str | None:
     """Return a value of a row as text, or None for a null."""
-    return None if value is None else text(value)
+    return value if value is None or isinstance(value, str) else text(value)
 
 
 def quoted(value: str) -> str:
@@ -74,6 +82,17 @@ def column_order(table: str, columns: Sequence[str]) -> SchemaObject:
     return SchemaObject(kind="column order", name=table, definition=", ".join(columns))
 
 
+def _told_apart(ordered: list[SchemaObject]) -> list[SchemaObject]:
+    seen: dict[tuple[str, str], int] = {}
+    for number, one in enumerate(ordered):
+        times = seen[one.kind, one.name] = seen.get((one.kind, one.name), 0) + 1
+        if times > 1:
+            ordered[number] = replace(one, name=f"{one.name} #{times}")
+    if len(seen) < len(ordered):
+        ordered.sort(key=lambda one: (one.kind, one.name))
+    return ordered
+
+
 def make_snapshot(
     dialect: str, objects: Iterable[SchemaObject], *, hidden: Iterable[str] = ()
 ) -> Snapshot:
@@ -85,16 +104,9 @@ def make_snapshot(
         (one for one in objects if not is_own(one)),
         key=lambda one: (one.kind, one.name, one.definition),
     )
-    unique: list[SchemaObject] = []
-    seen: dict[tuple[str, str], int] = {}
-    for one in ordered:
-        times = seen[one.kind, one.name] = seen.get((one.kind, one.name), 0) + 1
-        name = one.name if times == 1 else f"{one.name} #{times}"
-        unique.append(SchemaObject(kind=one.kind, name=name, definition=one.definition))
-    unique.sort(key=lambda one: (one.kind, one.name))
     return Snapshot(
         dialect=dialect,
-        objects=tuple(unique),
+        objects=tuple(_told_apart(ordered)),
         version=description_version(dialect),
         hidden=tuple(sorted(hidden)),
     )

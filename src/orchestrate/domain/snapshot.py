@@ -89,6 +89,8 @@ def place_and_name(name: str) -> tuple[str, str]:
 
 def is_own(one: SchemaObject) -> bool:
     """Tell whether an object belongs to the state store."""
+    if "orchestrate_" not in one.name:
+        return False
     parts = one.name.partition(" to ")[0].split(".")
     owned = one.kind in OWNED_KINDS and one.kind != "column order"
     return len(parts) > owned and parts[-1 - owned] in OWN_TABLES

@@ -33,6 +33,8 @@ class Left:
     heads: tuple[str, ...]
     snapshot: str
     """Its digest in the state store."""
+    rows: str | None = None
+    """Digest of what it was made of: with the same, there is nothing to compare."""
     last: bool
     """No later run has begun, so that whatever moved since moved without one."""
     same_database: bool
@@ -58,6 +60,7 @@ def left_by_runs(events: Iterable[Event], *, target_key: str, environment: str) 
                 at=event.at,
                 heads=tuple(sorted(data["heads"])),
                 snapshot=data["snapshot"],
+                rows=data.get("rows"),
                 last=True,
                 same_database=same,
             )

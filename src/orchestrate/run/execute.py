@@ -130,7 +130,9 @@ class Execution:
         with contextlib.suppress(OrchestrateError):
             rows = left[1] if left and left[0] == heads else session.schema_soon()()
             if rows:
-                self.work.recorder.note_schema("after", heads, session.snapshot_of(rows))
+                self.work.recorder.note_schema(
+                    "after", heads, session.snapshot_of(rows), session.access.digest_of(rows)
+                )
 
     # --- trouble ------------------------------------------------------------------------------
 

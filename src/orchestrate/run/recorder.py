@@ -53,12 +53,21 @@ class Recorder:
             )
         )
 
-    def note_schema(self, when: Moment, heads: Sequence[str], snapshot: Snapshot) -> None:
-        """Have the whole schema written with the next events, as it is at an end of the run."""
+    def note_schema(
+        self, when: Moment, heads: Sequence[str], snapshot: Snapshot, rows: str | None = None
+    ) -> None:
+        """Have the whole schema written with the next events, as it is at an end of the run.
+
+        `rows` is the digest of what it was made of: by it, a schema that has not changed is known
+        for the same without being taken apart.
+        """
         text = snapshot_text(snapshot)
         self._texts.append(text)
         self.schemas.add(when)
-        self.queue("run.schema", None, when=when, heads=list(heads), snapshot=sha256_text(text))
+        found = {"rows": rows} if rows and not snapshot.hidden else {}
+        self.queue(
+            "run.schema", None, when=when, heads=list(heads), snapshot=sha256_text(text), **found
+        )
 
     def save(self, snapshots: Sequence[str] = ()) -> None:
         """Make what is queued durable, in one write, then fold and show it.

@@ -6,6 +6,7 @@ Owns the translation between the agent's messages and our values, and nothing th
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,8 +27,10 @@ from orchestrate.domain.plan import NO_ARGUMENTS, Arguments, Mode, Step
 from orchestrate.domain.revisions import Graph, Revision
 from orchestrate.domain.secrets import Secret
 from orchestrate.domain.snapshot import Difference, SchemaRows, Snapshot
+from orchestrate.planning.digests import canonical_json, sha256_text
 from orchestrate.planning.troubles import Setting
 
+_ORDERED: Final = re.compile(r"\bORDER BY [^()]*\Z")
 _SCHEMA_SECONDS: Final = 10.0
 _SERVER_FIRST_SECONDS: Final = 1.0
 """How much longer than the server we wait: its own time limit leaves the agent usable."""
@@ -107,6 +110,18 @@ class Access:
             "url": self.url.reveal(),
             "dialect": _plain(kit),
         }
+
+    def digest_of(self, rows: SchemaRows) -> str:
+        """Return the digest of what a schema was read as: equal digests, equal schemas.
+
+        The other way round nothing follows. Order counts where a query asks for one.
+        """
+        kit = self.dialect.kit(lock_timeout=None, statement_timeout=None)
+        told = {
+            name: found if _ORDERED.search(kit.snapshot.get(name, "")) else sorted(map(str, found))
+            for name, found in rows.items()
+        }
+        return sha256_text(canonical_json(told))
 
 
 def _plain(kit: object) -> dict[str, Any]:
