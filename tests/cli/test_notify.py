@@ -65,6 +65,19 @@ def test_everything_that_people_are_told(workspace: Workspace, new_database: New
         assert b"T0kenInTheUrl" not in state
 
 
+def test_a_plan_that_waits_for_approval(workspace: Workspace, new_database: NewDatabase) -> None:
+    """People are told once of a plan that is refused for want of approvals, and how to give one."""
+    workspace.project.linear(1)
+    with receiving() as server:
+        workspace.environment(
+            "dev", new_database("sqlite"), approval={"required": 1}, notify=[server.url()]
+        )
+        for _ in range(2):
+            assert workspace.call("apply", "dev", "--yes").status == 4
+        assert server.titles == ["dev: waiting for approval"]
+        assert "Next: orchestrate approve plan-" in server.messages[0]["message"]
+
+
 def test_who_cannot_be_told_is_in_nobodys_way(
     workspace: Workspace, new_database: NewDatabase
 ) -> None:

@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrate.domain.actions import Action, Around
 from orchestrate.domain.plan import Direction, Plan
 from orchestrate.domain.spec import Environment
+from orchestrate.domain.spec_protections import SqlCheck
 from orchestrate.planning.actions import (
     around_of,
     facts,
@@ -123,6 +125,27 @@ def test_what_an_environment_declares() -> None:
     assert [one.expect for one in around.checks] == [0, None]
     assert len(fitting(around, "restore").after) == 1
     assert fitting(around, "restore").checks == ()
+
+
+@pytest.mark.parametrize(
+    ("sql", "valid"),
+    [
+        ("select 1;", True),
+        (
+            "select ';' from t -- a; b\n where x = 'it''s; ok' /* c; */ and \"a;b\" = $x$ ; $x$",
+            True,
+        ),
+        ("commit; delete from t", False),
+        ("select 1; -- and\n select 2", False),
+    ],
+)
+def test_a_check_is_one_statement(sql: str, valid: bool) -> None:
+    """A second one could follow the end of the transaction that keeps the first from writing."""
+    if valid:
+        assert SqlCheck.model_validate({"sql": sql, "expect": 0}).sql == sql
+    else:
+        with pytest.raises(ValidationError):
+            SqlCheck.model_validate({"sql": sql, "expect": 0})
 
 
 def test_titles() -> None:

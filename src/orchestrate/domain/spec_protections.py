@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from orchestrate.domain.spec_calendar import FreezeText, OpeningText, TimeZone
 from orchestrate.domain.spec_sources import SOURCE, Source
@@ -199,10 +199,24 @@ class Policy(Model):
     )
 
 
+_QUOTED: Final = re.compile(
+    r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/", re.DOTALL
+)
+
+
+def _one_statement(text: str) -> str:
+    # A second one could follow the end of the transaction that keeps the first from writing.
+    if ";" in _QUOTED.sub("", text).rstrip("; \t\r\n"):
+        raise mistake(
+            "bad-value", "several statements stand in `sql`", hint="write a check for each"
+        )
+    return text
+
+
 class SqlCheck(Model):
     """A query whose one value has to be as expected."""
 
-    sql: Text = Field(
+    sql: Annotated[Text, AfterValidator(_one_statement)] = Field(
         description="A query that only reads.",
         examples=["select count(*) from orders where total is null"],
     )

@@ -142,11 +142,13 @@ def _after_hook(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
     """Return what is so after a hook that failed."""
     hint = click.style("hint", fg="cyan", bold=True)
     cause = f"{outcome.advice}; then" if outcome.advice else "when the cause is gone,"
-    again = {"downgrade": "rollback", "restore": "restore"}.get(plan.direction, "apply")
+    name = plan.environment
+    others = {"downgrade": f"rollback {name}", "restore": f"restore {name} {plan.to}"}
+    again = others.get(plan.direction, f"apply {name}")
     return [
         "The hook left the schema as it was; the steps before it are committed",
         f"{hint}: {cause} `orchestrate resume {run}` runs the hook again and goes on,",
-        f"  after a change of the spec `orchestrate {again} {plan.environment}` plans again",
+        f"  after a change of the spec `orchestrate {again}` plans again",
     ]
 
 

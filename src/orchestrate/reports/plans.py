@@ -174,9 +174,9 @@ def plan_markdown(plan: Plan) -> str:
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {number} | `{step.revision}` | {_cell(step.title)} | "
+        f"| {number} | {_code(step.revision)} | {_cell(step.title)} | "
         f"{'yes' if step.transactional else '**no**'} | {duration(step.estimate_seconds)} | "
-        f"`{_cell(file_shown(step.file))}` |"
+        f"{_code(_cell(file_shown(step.file)))} |"
         for number, step in enumerate(plan.steps, 1)
     ]
     remarks = _remarks(plan)
@@ -204,6 +204,10 @@ def _markdown_sql(step: Step) -> list[str]:
     else:
         lines += [f"Cannot be rendered offline: {step.sql_error}"]
     return [*lines, "", "</details>"]
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else "-"
 
 
 def _cell(text: str) -> str:
