@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.cli.test_backups import catalogue
+from tests.support.certificates import certify
 from tests.support.databases import Database, NewDatabase, sqlite_database
 from tests.support.gatekeeper import Gatekeeper
 from tests.support.projects import Project
@@ -135,6 +136,40 @@ def test_a_bastion_that_goes_away_in_the_middle(
     assert database.heads() == ["r002"]
     assert {"half", "whole"} <= set(database.tables())
     assert workspace.ok("history", "--verify").status == 0
+
+
+@pytest.fixture
+def named(new_database: NewDatabase, tmp_path: Path) -> Iterator[tuple[Database, Path]]:
+    """Return a database whose server proves to be `localhost`, by no address, and its authority."""
+    database = new_database("postgresql")
+    server = database.server
+    assert server is not None
+    authority = certify("localhost", server.folder / "data")
+    for name in ("server.key", "server.crt"):
+        server._hand_over(server.folder / "data" / name)
+    server.execute("ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()")
+    yield database, authority
+    server.execute("ALTER SYSTEM RESET ssl", "SELECT pg_reload_conf()")
+
+
+def test_the_servers_name_is_checked_behind_the_tunnel(
+    workspace: Workspace, home: SshHome, bastion: SshServer, named: tuple[Database, Path]
+) -> None:
+    """By driver and programs; a driver that cannot is refused with such a URL."""
+    database, authority = named
+    workspace.project.linear(1)
+    url = database.url.replace(HOST, "localhost") + f"?sslmode=verify-full&sslrootcert={authority}"
+    backup = {"strategy": "pg_dump", "destination": "copies"}
+    reached(workspace, home, url, backup=backup)
+    workspace.ok("apply", "prod", "--yes")
+    workspace.ok("backup", "prod")
+    assert database.heads() == ["r001"]
+    reached(workspace, home, url.replace("localhost", HOST))
+    assert workspace.state("prod")["state"] == "unreachable"
+    reached(workspace, home, url.replace("+psycopg", "+asyncpg").replace("sslmode", "ssl"))
+    refused = workspace.call("plan", "prod", "--format", "json")
+    assert (refused.status, refused.error()["code"]) == (2, "spec-invalid")
+    assert "the driver `asyncpg` cannot be told a name" in refused.error()["message"]
 
 
 def test_programs_behind_a_prefix_of_ssh(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = "alembic sqlalchemy mako psycopg asyncio"
+HEAVY = "alembic sqlalchemy mako psycopg asyncio paramiko"
 
 
 def test_an_agent_is_asked_before_the_heavy_libraries_are_imported() -> None:

@@ -15,7 +15,7 @@ from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.digests import sha256_text
 from orchestrate.planning.staleness import words
-from orchestrate.run.explaining import explained_step, on_the_road, recognised
+from orchestrate.run.explaining import ON_THE_ROAD, explained_step, on_the_road, recognised
 from orchestrate.run.interruption import Interruption
 from orchestrate.run.lease_keeper import LeaseKeeper
 from orchestrate.run.recorder import Recorder
@@ -164,7 +164,7 @@ class Work:
         dialect = session.access.dialect
         known = recognised(error, dialect)
         told = error
-        if step is not None and step.action is None:
+        if step is not None and step.action is None and error.code not in ON_THE_ROAD:
             told = explained_step(error, step, dialect, environment=self.plan.environment)
         return Trouble(
             step=step,
