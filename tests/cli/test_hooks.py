@@ -223,3 +223,32 @@ def test_a_check_may_only_read(workspace: Workspace, new_database: NewDatabase, 
     assert rest[-1].endswith("expected 8, found 7")
     assert len(rest) == 1 + len(slow)
     assert database.rows("SELECT count(*) FROM t1") == [(1,)]
+
+
+def test_with_a_copy(workspace: Workspace, new_database: NewDatabase) -> None:
+    """The copy is older than the first hook, and is offered where a check does not hold."""
+    workspace.project.linear(2)
+    (workspace.folder / "hook.py").write_text(HOOK)
+    workspace.environment(
+        "dev",
+        new_database("sqlite"),
+        backup={"strategy": "sqlite", "destination": "backups/"},
+        hooks={
+            "before": [command("before")],
+            "after": [command("after"), {"sql": "insert into t1 (name) values ('after')"}],
+        },
+        verify=[{"sql": "select count(*) from t1", "expect": 1}],
+    )
+    workspace.ok("apply", "dev", "--to", "r001", "--yes")
+    failed = workspace.call("apply", "dev", "--yes")
+    assert failed.status == 1
+    assert [*statuses(workspace)][:2] == ["000-backup", "000-before-1"]
+    (line,) = [line for line in failed.stderr.splitlines() if "--backup" in line]
+    identifier = line.split("--backup ")[1].split("`")[0]
+    done = workspace.ok("rollback", "dev", "--backup", identifier, "--yes")
+    assert "dev is at r001" in done.stdout
+    assert [one["variables"]["ORCHESTRATE_DIRECTION"] for one in told(workspace)] == [
+        *["upgrade"] * 4,
+        *["restore"] * 2,
+    ]
+    assert last_run(workspace)["verification"] == "none"

@@ -33,6 +33,7 @@ def scene(tmp_path: Path, new_database: NewDatabase, before: str = LOG) -> Works
         hooks={
             "before": [{"command": [sys.executable, "-c", before, "before.log"]}],
             "after": [{"sql": "insert into t1 (id, name) values (7, 'after')"}],
+            "on_failure": [{"command": [sys.executable, "-c", LOG, "page.log"]}],
         },
         verify=[{"sql": "select count(*) from t1", "expect": 1}],
     )
@@ -79,8 +80,10 @@ def test_a_hook_that_outlives_us(tmp_path: Path, new_database: NewDatabase) -> N
     for choice in ((), ("--retry",), ("--mark-applied",)):
         waiting = workspace.call("resume", *choice)
         assert (waiting.status, "is still at work" in waiting.stderr) == (6, True), choice
+    assert not (folder / "page.log").exists(), "nothing new has failed"
     (folder / "wake").touch()
     wait_until(lambda: "still at work" not in workspace.call("resume").stderr)
     assert workspace.call("resume").status == 7
+    assert (folder / "page.log").read_text() == "x", "once, when the doubt was new"
     workspace.ok("resume", "--retry")
     assert workspace.state("dev")["heads"] == ["r002"]

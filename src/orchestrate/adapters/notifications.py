@@ -90,7 +90,9 @@ class Notifier:
         if not self._notices:
             return ()
         self._queue.put(None)
-        self._thread.join(timeout=seconds)
+        # Ctrl-C ends the waiting: how the run ended is settled, and still to be told.
+        with contextlib.suppress(KeyboardInterrupt):
+            self._thread.join(timeout=seconds)
         process, receivers = self._process, self._receivers
         if process is not None:
             _end(process)

@@ -152,7 +152,9 @@ def carry_out(
                 notices.ended(plan, outcome)
                 for one in sessions:
                     one.kill()  # with it the target's lock, which a statement's agent takes again
-                run_failure_hooks(execution.work, session.access, outcome)
+                run_failure_hooks(
+                    execution.work, session.access, outcome, was=run.status if run else None
+                )
                 over = run.ends if run else ends
                 if over and outcome.status == "succeeded":
                     _end_other(bench, over, by=name)

@@ -9,6 +9,7 @@ from orchestrate.domain.actions import Action
 from orchestrate.domain.outcome import Outcome
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.actions import facts, title_of
+from orchestrate.planning.run_state import RunStatus
 from orchestrate.run.hooks import run_action
 from orchestrate.run.session import Access
 from orchestrate.run.stepping import Work
@@ -17,12 +18,18 @@ _NO_FAILURE: Final = frozenset({"interrupted", "window-closed"})
 """Stops that somebody wanted, or that were foreseen."""
 
 
-def run_failure_hooks(work: Work, access: Access, outcome: Outcome) -> None:
+def run_failure_hooks(
+    work: Work, access: Access, outcome: Outcome, *, was: RunStatus | None
+) -> None:
     """Run what the plan has for a failure, if the outcome is one; raises nothing.
 
-    Not without the lease: another run may be at work by then.
+    `was` is how a resumed run stood: what was known before is no news. Not without the lease:
+    another run may be at work by then.
     """
     if outcome.status == "succeeded" or outcome.code in _NO_FAILURE or work.lease.lost:
+        return
+    new_doubt = outcome.status == "in-doubt" and was != "in-doubt"
+    if not (was is None or work.recorder.begun or new_doubt):
         return
     for action in work.plan.on_failure:
         began = work.clock.now()

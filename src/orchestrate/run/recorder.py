@@ -37,6 +37,8 @@ class Recorder:
     clock: Clock
     schemas: set[Moment] = field(default_factory=set)
     """Of which moments the whole schema was noted."""
+    begun: bool = False
+    """Whether a step was begun by this process."""
     _queued: list[NewEvent] = field(default_factory=list)
     _texts: list[str] = field(default_factory=list)
     """Snapshots that what is queued refers to."""
@@ -80,6 +82,7 @@ class Recorder:
         if not events:
             return
         for event in self.state.append(events, snapshots=texts):
+            self.begun = self.begun or event.kind == "step.started"
             if event.step is not None:
                 record = advance_step(self.records.get(event.step), event)
                 if record is not None:

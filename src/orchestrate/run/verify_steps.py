@@ -6,6 +6,7 @@ beginning.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -83,6 +84,11 @@ class VerifySteps:
             failed.append((step, message))
         if not failed:
             return Done(session=session, heads=heads)
+        with contextlib.suppress(OrchestrateError):
+            # All its changes are made: what it left is compared with later on.
+            rows = session.schema_rows()
+            if rows:
+                self.work.recorder.note_schema("after", heads, session.snapshot_of(rows))
         return Outcome(
             status="failed",
             code="check-failed",
