@@ -83,7 +83,7 @@ class RunState:
     schema_before: str | None = None
     """Digest of the whole schema when the run began, in the state store; None if not read."""
     schema_after: str | None = None
-    """The same when all its steps were done."""
+    """The same when all its steps were done, or when it failed cleanly."""
     steps: dict[str, StepState] = field(default_factory=dict)
     total_checks: int = 0
     """Steps of kind `verify` in its plan."""

@@ -90,6 +90,8 @@ class Execution:
             if trouble is not None:
                 ended = self._give_up(trouble)
                 if ended:
+                    if ended.status == "failed":
+                        self._note_failed(heads, read_schema)
                     return self._end(ended)
                 session = self.work.open_session()
             kind, block = next(groupby(left, key=lambda step: step.kind))
@@ -133,6 +135,11 @@ class Execution:
                 self.work.recorder.note_schema(
                     "after", heads, session.snapshot_of(rows), session.access.digest_of(rows)
                 )
+
+    def _note_failed(self, heads: tuple[str, ...], read_schema: Callable[[], Snapshot]) -> None:
+        """Record what a run leaves that failed: the next report is to compare with it."""
+        with contextlib.suppress(OrchestrateError):
+            self.work.recorder.note_schema("after", heads, read_schema())
 
     # --- trouble ------------------------------------------------------------------------------
 
