@@ -4,8 +4,10 @@ A database for each dialect is kept for the module; each case leaves it as it wa
 """
 
 import contextlib
+import os
 import sqlite3
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from orchestrate.dialects.difference import compare
 from orchestrate.domain.snapshot import Snapshot
 from tests.dialects import changes_mariadb, changes_postgresql, changes_sqlite
 from tests.dialects.reading import Change, named, read, rows
-from tests.support.servers import Server
+from tests.support.servers import HOST, PASSWORD, USER, Server
 
 
 def _check(connection: Any, dialect: str, change: Change) -> None:
@@ -104,3 +106,50 @@ def test_postgresql_unchanged(postgresql_connection: Any) -> None:
 def test_mariadb_unchanged(mariadb_connection: Any) -> None:
     """MariaDB: rows, AUTO_INCREMENT, statistics and the version table are not schema."""
     _check_unchanged(mariadb_connection, "mysql", *changes_mariadb.UNCHANGED)
+
+
+def _restored(server: Server, dump: Sequence[str], load: Sequence[str]) -> str:
+    """Return a new database that has what another one has, through the server's own programs."""
+    name = server.create_database()
+    environ = {**os.environ, "PGPASSWORD": PASSWORD, "MYSQL_PWD": PASSWORD}
+    taken = subprocess.run([*dump], env=environ, capture_output=True, check=True)
+    subprocess.run([*load, name], env=environ, input=taken.stdout, capture_output=True, check=True)
+    return name
+
+
+def test_postgresql_restored(postgresql_server: Server, postgresql_connection: Any) -> None:
+    """PostgreSQL: a dump put back is the same schema, grants and dropped columns included."""
+    for statement in (
+        "ALTER TABLE shop.orders ADD COLUMN gone integer",
+        "ALTER TABLE shop.orders DROP COLUMN gone",
+        "GRANT SELECT (id), INSERT ON shop.orders TO pg_monitor, PUBLIC",
+        "COMMENT ON COLUMN users.name IS 'it''s'",
+    ):
+        rows(postgresql_connection, statement)
+    (name,) = rows(postgresql_connection, "SELECT current_database()")[0]
+    programs = postgresql_server.programs  # type: ignore[attr-defined]
+    place = ["-h", HOST, "-p", str(postgresql_server.port), "-U", USER]
+    other = _restored(
+        postgresql_server,
+        [f"{programs}/pg_dump", *place, name],
+        [f"{programs}/psql", "-q", "-v", "ON_ERROR_STOP=1", *place, "-d"],
+    )
+    with contextlib.closing(postgresql_server.connect(other)) as connection:
+        _check_same(read(postgresql_connection, "postgresql"), read(connection, "postgresql"))
+    postgresql_server.drop(other)
+
+
+def test_mariadb_restored(mariadb_server: Server, mariadb_connection: Any) -> None:
+    """MariaDB: a dump put back is the same schema, whatever AUTO_INCREMENT has come to."""
+    rows(mariadb_connection, "INSERT INTO users (name) VALUES ('a')")
+    (name,) = rows(mariadb_connection, "SELECT DATABASE()")[0]
+    place = ["-h", HOST, "-P", str(mariadb_server.port), "-u", USER]
+    other = _restored(
+        mariadb_server,
+        ["mariadb-dump", "--routines", "--triggers", "--events", *place, name],
+        ["mariadb", *place],
+    )
+    with contextlib.closing(mariadb_server.connect(other)) as connection:
+        rows(connection, "ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_swedish_ci")
+        _check_same(read(mariadb_connection, "mysql"), read(connection, "mysql"))
+    mariadb_server.drop(other)

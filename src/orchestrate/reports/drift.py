@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -164,15 +163,17 @@ def wrapped(text: str, *, indent: int, longest: int = _LONGEST) -> list[str]:
     return lines or [" " * indent]
 
 
-def _lines(line: str, indent: int) -> list[str]:
-    return textwrap.wrap(
-        line,
-        _WIDTH,
-        initial_indent=" " * indent,
-        subsequent_indent=" " * (indent + 2),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+def _lines(line: str, indent: int) -> Iterator[str]:
+    """Break a line between words; colour takes no column, which `textwrap` does not know."""
+    pad, taken, used = " " * indent, list[str](), indent
+    for word in line.split(" "):
+        length = len(click.unstyle(word))
+        if taken and used + length > _WIDTH:
+            yield (pad + " ".join(taken).lstrip()).rstrip()
+            pad, taken, used = " " * (indent + 2), [], indent + 2
+        taken.append(word)
+        used += length + 1
+    yield (pad + " ".join(taken).lstrip()).rstrip()
 
 
 def cut(text: str, longest: int = _LONGEST) -> str:
