@@ -195,6 +195,27 @@ def test_resuming_needs_no_second_approval(workspace: Workspace) -> None:
     assert workspace.state("prod")["heads"] == ["r003"]
 
 
+def test_the_last_moment_counts(workspace: Workspace) -> None:
+    """Taken back while a person is asked: the run does not begin."""
+    declare(workspace, approval={"required": 1})
+    wrong = approve(workspace, "prod", "--as", "bob@example.com\nat: 2030")
+    assert (wrong.status, wrong.error()["code"]) == (2, "usage")
+    nobody = approve(workspace, "prod", user="bob")
+    assert "`ORCHESTRATE_USER` is no e-mail address: 'bob'" in nobody.error()["message"]
+    given = approve(workspace, "prod", "--comment", "\x1b[2Jfine\n", user=BOB).json()
+    terminal = Terminal(workspace, "apply", "prod", NO_COLOR="1")
+    terminal.child.expect("Type prod to carry it out")
+    listing = workspace.ok("approvals", "prod").stdout
+    assert "[2Jfine" in listing
+    assert "\x1b" not in listing
+    workspace.ok("approvals", "revoke", given["id"], "--reason", "wait")
+    terminal.child.send("prod\r")
+    status, said = terminal.ends()
+    assert status == 4
+    assert "error[approval-revoked]" in said
+    assert workspace.state("prod")["heads"] == []
+
+
 def test_stamp_restore_and_alembics_own_commands(workspace: Workspace) -> None:
     """Each path has the gate; going through it by force is kept with its reason."""
     declare(workspace, approval={"required": 1}, backup={"strategy": "sqlite"})

@@ -167,7 +167,18 @@ def test_one_of_two() -> None:
         ([given()], {"expires": "1h"}, "approval-expired", "expired 0.0 s ago"),
         ([given(hours_ago=4)], {"expires": "1h"}, "approval-expired", "expired 3 h ago"),
         ([given(), begun()], {}, "approval-used", "was for run-1, and a plan runs once"),
-        ([given(digest=OTHER)], {}, "approval-stale", "is for another plan, sha256:22222"),
+        (
+            [given(digest=OTHER)],
+            {},
+            "approval-stale",
+            "is for another plan, sha256:222222222222…: something moved since",
+        ),
+        (
+            [given(digest=OTHER, to_heads=["r1"])],
+            {},
+            "approval-stale",
+            "is for another plan, sha256:222222222222…: that one leads to r1",
+        ),
         (
             [given(digest=OTHER, environment="staging")],
             {},

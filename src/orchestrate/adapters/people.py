@@ -9,15 +9,32 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from orchestrate.errors import OrchestrateError
+
 VARIABLE: Final = "ORCHESTRATE_USER"
 _SECONDS: Final = 5.0
 _ADDRESS: Final = re.compile(r"[^\s@]+@[^\s@]+")
 
 
+def is_address(text: str) -> bool:
+    """Tell whether a text may stand for a person: one word with `@` in it, nothing unseen."""
+    return text.isprintable() and _ADDRESS.fullmatch(text) is not None
+
+
 def stated_address(folder: Path) -> str | None:
-    """Return the e-mail address of `ORCHESTRATE_USER`, else that of git in a folder, if any."""
-    found = os.environ.get(VARIABLE, "").strip() or _of_git(folder)
-    return found if _ADDRESS.fullmatch(found) else None
+    """Return the e-mail address of `ORCHESTRATE_USER`, else that of git in a folder, if any.
+
+    Raises `usage` where the variable says something else.
+    """
+    stated = os.environ.get(VARIABLE, "").strip()
+    if stated and not is_address(stated):
+        raise OrchestrateError(
+            "usage",
+            f"`{VARIABLE}` is no e-mail address: {stated!r}",
+            hint=f"`export {VARIABLE}=alice@example.com`, for one",
+        )
+    found = stated or _of_git(folder)
+    return found if is_address(found) else None
 
 
 def _of_git(folder: Path) -> str:

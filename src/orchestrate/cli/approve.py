@@ -57,7 +57,8 @@ def approve(
     and for one run of it. Where the spec says `signed`, it carries an SSH signature, by --key or by
     the key of the SSH agent that may sign.
     """
-    from orchestrate.cli.approving import Wanted, approve_plan  # noqa: PLC0415  (`--help` is quick)
+    from orchestrate.adapters.people import is_address  # noqa: PLC0415  (`--help` is quick)
+    from orchestrate.cli.approving import Wanted, approve_plan  # noqa: PLC0415
     from orchestrate.cli.workbench import Workbench  # noqa: PLC0415
 
     given = [option for option, value in (("--key", key), ("--text", text)) if value]
@@ -68,6 +69,8 @@ def approve(
         raise OrchestrateError(
             "usage", "`--comment` and `--as` are in the text that was signed; leave them out"
         )
+    if name is not None and not is_address(name):
+        raise OrchestrateError("usage", f"`--as` takes an e-mail address, and {name!r} is none")
     wanted = Wanted(
         plan=_named(plan, environment),
         to=to,
@@ -97,11 +100,17 @@ def _named(plan: str | None, environment: str | None) -> str:
 @click.command()
 @click.argument("words", nargs=-1, metavar="[revoke] [ENV|PLAN.json|PLAN|APPROVAL]...")
 @click.option("--env", "environment", metavar="ENV", help="Those of this environment alone.")
+@click.option("--limit", default=50, show_default=True, help="How many at the most.")
 @click.option("--reason", metavar="TEXT", help="revoke: why; kept in the journal.")
 @global_options
 @click.pass_obj
 def approvals(
-    invocation: Invocation, *, words: tuple[str, ...], environment: str | None, reason: str | None
+    invocation: Invocation,
+    *,
+    words: tuple[str, ...],
+    environment: str | None,
+    limit: int,
+    reason: str | None,
 ) -> int:
     """List approvals, newest first, and the plans that wait for some.
 
@@ -119,4 +128,4 @@ def approvals(
     if reason is not None:
         raise OrchestrateError("usage", "`--reason` goes with `orchestrate approvals revoke`")
     named = (*words, *([environment] if environment else ()))
-    return list_approvals(Workbench(invocation), named)
+    return list_approvals(Workbench(invocation), named, limit=limit)

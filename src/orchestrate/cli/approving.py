@@ -101,8 +101,7 @@ def _case(bench: Workbench, wanted: Wanted) -> _Case:
         )
     plan = replace(plan, gates=(*_others(plan), *_gates_now(bench, environment, plan)))
     if bench.invocation.format != "json":
-        bench.invocation.data(plan_text(plan))
-        bench.invocation.data("")
+        bench.invocation.data(f"{plan_text(plan)}\n\nDigest {plan.digest}\n")
     signers = signers_of(bench, environment)
     return _Case(plan=plan, environment=environment, rule=rule, signers=signers)
 

@@ -46,7 +46,7 @@ _STATES: Final[dict[str, ApprovalState]] = {
 }
 
 
-def list_approvals(bench: Workbench, named: Sequence[str]) -> int:
+def list_approvals(bench: Workbench, named: Sequence[str], *, limit: int) -> int:
     """Print approvals, and plans that wait; return the exit status.
 
     Raises `approvals-tampered` where the journal is not as it was written.
@@ -68,7 +68,7 @@ def list_approvals(bench: Workbench, named: Sequence[str]) -> int:
         waiting += [
             one for one in listing.waiting() if not digests or one.proposal.digest in digests
         ]
-    shown = [row for row, _ in sorted(rows, key=lambda one: -one[0].approval.sequence)]
+    shown = [row for row, _ in sorted(rows, key=lambda one: -one[0].approval.sequence)][:limit]
     if bench.invocation.format == "json":
         bench.invocation.json(approvals_json(shown, waiting))
     else:
@@ -142,7 +142,8 @@ class _Listing:
 
 def revoke(bench: Workbench, named: Sequence[str], *, reason: str | None) -> int:
     """Take approvals back; return the exit status. Raises `unknown-approval`."""
-    if not named or not (reason or "").strip():
+    told = "".join(one for one in " ".join((reason or "").split()) if one.isprintable())
+    if not named or not told:
         raise OrchestrateError(
             "usage",
             "`approvals revoke` needs the approval's name and a reason, which the journal keeps",
@@ -152,9 +153,7 @@ def revoke(bench: Workbench, named: Sequence[str], *, reason: str | None) -> int
     chosen = [_named(ledger(bench.state), name) for name in named]
     for one in chosen:
         if one.revoked_at is None:
-            record_revocation(
-                bench.state, one, reason=(reason or "").strip(), by=by, now=bench.clock.now()
-            )
+            record_revocation(bench.state, one, reason=told, by=by, now=bench.clock.now())
     if bench.invocation.format == "json":
         known = {one.id: one for one in ledger(bench.state).approvals}
         bench.invocation.json({"approvals": [approval_json(known[one.id]) for one in chosen]})

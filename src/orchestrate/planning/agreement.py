@@ -12,6 +12,7 @@ from orchestrate.domain.durations import duration
 from orchestrate.domain.plan import Gate
 from orchestrate.domain.spec_protections import Approval as Rule
 from orchestrate.planning.approvals import Ledger
+from orchestrate.planning.staleness import words
 
 SLACK: Final = timedelta(minutes=5)
 """How far the clock of who signs may be ahead of ours."""
@@ -157,7 +158,9 @@ def _of_another_plan(question: Question, approval: Approval) -> Refusal | None:
         return None
     said = approval.statement
     if said.environment == question.environment:
-        why = f"is for another plan, {said.digest[:19]}…: something moved since"
+        same = approval.to_heads == question.to_heads
+        what = "something moved since" if same else f"that one leads to {words(approval.to_heads)}"
+        why = f"is for another plan, {said.digest[:19]}…: {what}"
         return Refusal(approval=approval, code="approval-stale", why=why)
     if said.digest == question.digest or approval.to_heads == question.to_heads:
         why = f"is for a plan of {said.environment}"

@@ -52,7 +52,7 @@ def approvals_text(
                 "yes" if row.approval.signature else "no",
                 ago(row.approval.statement.at, now),
                 coloured(row.state),
-                short(" ".join((row.approval.statement.comment or "-").split()), 40),
+                short(_one_line(row.approval.statement.comment or "-"), 40),
             )
             for row in rows
         ]
@@ -68,6 +68,11 @@ def approvals_text(
             for one in waiting
         ]
     return "\n".join(lines)
+
+
+def _one_line(comment: str) -> str:
+    """Return a comment in one line, without what could move the cursor."""
+    return "".join(one for one in " ".join(comment.split()) if one.isprintable())
 
 
 def _digest(digest: str) -> str:
