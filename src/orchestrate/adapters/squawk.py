@@ -19,6 +19,7 @@ from typing import Any, Final
 from orchestrate.errors import OrchestrateError
 
 _SECONDS: Final = 300
+_IN_MEMORY: Final = "/dev/shm"  # noqa: S108  (the folder made in it has a name of its own)
 _FOUND_SOMETHING: Final = 1
 
 
@@ -53,7 +54,7 @@ def run_squawk(
     keys = list(texts)
     if not keys:
         return ()
-    with tempfile.TemporaryDirectory(prefix="orchestrate-lint-") as name:
+    with tempfile.TemporaryDirectory(prefix="orchestrate-lint-", dir=_memory()) as name:
         paths = [Path(name) / f"{number}.sql" for number in range(len(keys))]
         for path, key in zip(paths, keys, strict=True):
             path.write_text(texts[key], "utf-8")
@@ -70,6 +71,11 @@ def run_squawk(
         )
         for one in found
     )
+
+
+def _memory() -> str | None:
+    """Return a folder in memory, where there is one: making 2,000 files on a disk takes seconds."""
+    return _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK | os.X_OK) else None
 
 
 def _run(

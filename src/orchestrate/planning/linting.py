@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.revision_source import RevisionSource
@@ -83,7 +84,7 @@ def _in_view(source: RevisionSource, view: View, rendered: Rendered | None) -> I
     if rendered is None or rendered.sql is None:
         statements = statements_of_calls(source, grammar)
     else:
-        statements = read_statements(rendered.sql, grammar)
+        statements = read_statements(rendered.sql, grammar) if _matters(rendered.sql) else ()
     yield from statement_remarks(source, statements, view.server)
     if rendered is not None and rendered.problem is not None:
         yield Remark(
@@ -95,6 +96,17 @@ def _in_view(source: RevisionSource, view: View, rendered: Rendered | None) -> I
         )
     for one in (view.squawked or {}).get(source.revision or "", ()):
         yield Remark(finding=one)
+
+
+def _matters(sql: str) -> bool:
+    """Return whether there is a word in the SQL that some rule is about: most have new tables."""
+    return _WORDS.search(sql) is not None
+
+
+_WORDS: Final = re.compile(
+    r"alter|drop|index|truncate|delete|update|insert|vacuum|reindex|cluster|database|tablespace",
+    re.IGNORECASE,
+)
 
 
 def _first(problem: str) -> str:

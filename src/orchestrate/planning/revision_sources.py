@@ -146,10 +146,9 @@ def _is_none(node: ast.expr | None) -> bool:
 
 
 def _imports(tree: ast.Module) -> Iterator[Import]:
-    """Return imports of the module and of its functions' first floors."""
+    """Return imports of the module and of what its functions and blocks hold."""
     waiting: list[ast.stmt] = list(tree.body)
-    while waiting:
-        node = waiting.pop(0)
+    for node in waiting:
         if isinstance(node, ast.Import):
             for one in node.names:
                 yield Import(module=one.name, names=(), line=node.lineno)
@@ -159,9 +158,12 @@ def _imports(tree: ast.Module) -> Iterator[Import]:
                 names=tuple(one.name for one in node.names),
                 line=node.lineno,
             )
-        elif not isinstance(node, ast.ClassDef):
+        elif not isinstance(node, _WITHOUT_IMPORTS):
             for part in ("body", "orelse", "finalbody"):
                 waiting += getattr(node, part, [])
+
+
+_WITHOUT_IMPORTS: Final = (ast.Assign, ast.AnnAssign, ast.Expr, ast.Return, ast.ClassDef)
 
 
 def _operations(tree: ast.Module) -> frozenset[str]:

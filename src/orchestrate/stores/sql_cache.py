@@ -27,7 +27,7 @@ class SqlCache:
 
     def __init__(self, folder: Path, facts: Sequence[str]) -> None:
         """Take in where it lies and all that decides, beside a revision's text, on its SQL."""
-        name = hashlib.sha256("\n".join([_FORMAT, *facts]).encode()).hexdigest()[:32]
+        name = hashlib.sha256(json.dumps([_FORMAT, *facts]).encode()).hexdigest()[:32]
         self._folder = folder
         self._path = folder / f"sql-{name}.json"
 
