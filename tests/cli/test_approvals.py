@@ -346,6 +346,7 @@ def test_signing_elsewhere_and_the_same_again(
     broken = apply(workspace, "apply", "plan.json")
     assert refused(broken) == "signers-unreadable"
     assert "line 1: there is no key" in broken.error()["message"]
+    assert "ALLOWED SIGNERS" in broken.error()["hint"]
     ssh_keys.allow(workspace.folder / "allowed_signers", bob=keys["bob"])
     assert apply(workspace, "apply", "plan.json").status == 0
     assert refused(approve(workspace, *take)) == "plan-already-used"

@@ -50,7 +50,13 @@ def approval_gate(
     except OrchestrateError as error:
         if error.code not in _CLOSING:
             raise
-        return Gate(kind="approval", state="closed", detail=error.message, code=error.code)
+        return Gate(
+            kind="approval",
+            state="closed",
+            detail=error.message,
+            code=error.code,
+            hint=error.hint or "`orchestrate approvals` tells more",
+        )
 
 
 def rule_of(environment: Environment, *, by_policy: bool = False) -> Rule | None:

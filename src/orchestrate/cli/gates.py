@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from orchestrate.run.observe import Seen
 
 _LONGEST_SLEEP: Final = 60.0
-_TAMPERED: Final = "approvals-tampered"
 
 StepGate = Callable[[Step], Outcome | None]
 """Why a step may not begin just now, or None."""
@@ -180,7 +179,7 @@ def refuse_closed(bench: Workbench, plan: Plan) -> None:
     closed = [gate for gate in plan.gates if gate.state == "closed"]
     if not closed:
         return
-    lacks_approval = any(one.kind == "approval" and one.code != _TAMPERED for one in closed)
+    lacks_approval = any(one.kind == "approval" and one.hint is None for one in closed)
     approving = way_to_approve(bench, plan) if lacks_approval else ""
     raise OrchestrateError(
         refusal_code(closed[0]),
@@ -191,9 +190,8 @@ def refuse_closed(bench: Workbench, plan: Plan) -> None:
 
 
 def _way_through(gate: Gate, plan: Plan, approving: str) -> str | None:
-    if gate.code == _TAMPERED:
-        mending = "`orchestrate history --verify` tells more, a backup of the state store mends it"
-        return f"{mending}; {_by_force(gate)}"
+    if gate.hint is not None:
+        return f"{gate.hint}; {_by_force(gate)}"
     if gate.kind == "approval":
         return f"{approving}; {_by_force(gate)}"
     if gate.kind == "promotion":

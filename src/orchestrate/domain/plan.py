@@ -118,6 +118,8 @@ class Gate:
     detail: str
     code: str | None = None
     """The error code that it is closed with, where that is not one for the kind."""
+    hint: str | None = None
+    """What has to be mended first, where more is wrong than that it is closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -213,8 +213,13 @@ def agreement_gate(found: Agreement, *, tampered: str | None = None) -> Gate:
     `tampered` is what is wrong with the journal, where that is known: then nothing in it counts.
     """
     if tampered is not None:
-        detail = f"the state store was changed by somebody: {tampered}"
-        return Gate(kind="approval", state="closed", detail=detail, code="approvals-tampered")
+        return Gate(
+            kind="approval",
+            state="closed",
+            detail=f"the state store was changed by somebody: {tampered}",
+            code="approvals-tampered",
+            hint="`orchestrate history --verify` tells more, a backup of the state store mends it",
+        )
     count = f"{len(found.counted)} of {found.required} " + (
         "approval" if found.required == 1 else "approvals"
     )
