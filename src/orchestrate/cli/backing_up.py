@@ -94,7 +94,7 @@ def backup_environment(bench: Workbench, environment: Environment) -> int:
 
 def list_backups(bench: Workbench, named: Sequence[str], *, removed_too: bool) -> int:
     """Print the catalogue; return the exit status."""
-    chosen = _chosen(bench, named, removed_too=removed_too)
+    chosen = chosen_copies(bench, named, removed_too=removed_too)
     chosen.reverse()
     if bench.invocation.format == "json":
         bench.invocation.json(backups_json(chosen))
@@ -107,7 +107,7 @@ def verify_backups(bench: Workbench, named: Sequence[str], *, restore: bool) -> 
     """Prove copies once more and print what came of it; return the exit status."""
     found: list[Backup] = []
     broken = 0
-    for copy in _chosen(bench, named):
+    for copy in chosen_copies(bench, named):
         try:
             environment = bench.environment(copy.environment)
             access = bench.access(environment)
@@ -118,7 +118,7 @@ def verify_backups(bench: Workbench, named: Sequence[str], *, restore: bool) -> 
             broken += 1
             bench.invocation.complain(f"{copy.id}: {error.message} [{error.code}]")
     catalogue = {one.id: one for one in all_backups(bench.state)}
-    shown = [catalogue[one.id] for one in _chosen(bench, named) if one.id in catalogue]
+    shown = [catalogue[one.id] for one in chosen_copies(bench, named) if one.id in catalogue]
     shown.reverse()
     if bench.invocation.format == "json":
         bench.invocation.json(backups_json(shown))
@@ -184,7 +184,9 @@ def _confirm(
         raise OrchestrateError("not-confirmed", "That is not its name; nothing was removed")
 
 
-def _chosen(bench: Workbench, named: Sequence[str], *, removed_too: bool = False) -> list[Backup]:
+def chosen_copies(
+    bench: Workbench, named: Sequence[str], *, removed_too: bool = False
+) -> list[Backup]:
     """Return the copies of the environments, or with the names, that were given, oldest first."""
     everything = all_backups(bench.state)
     names = {one.id for one in everything}

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import click
 
 from orchestrate.cli.workbench import Workbench
 from orchestrate.errors import OrchestrateError
@@ -19,20 +16,15 @@ def blocked_event(bench: Workbench, environment: str) -> Iterator[None]:
         yield
     except OrchestrateError as error:
         if bench.invocation.format == "json":
-            click.echo(
-                bench.invocation.redacted(
-                    json.dumps(
-                        {
-                            "event": "run.finished",
-                            "at": bench.clock.now().isoformat(),
-                            "run": None,
-                            "environment": environment,
-                            "status": "blocked",
-                            "code": error.code,
-                            "message": error.message,
-                        },
-                        ensure_ascii=False,
-                    )
-                )
+            bench.invocation.event(
+                {
+                    "event": "run.finished",
+                    "at": bench.clock.now().isoformat(),
+                    "run": None,
+                    "environment": environment,
+                    "status": "blocked",
+                    "code": error.code,
+                    "message": error.message,
+                }
             )
         raise

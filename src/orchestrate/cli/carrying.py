@@ -6,7 +6,6 @@ Shared by `apply` and `resume`, so that no path goes round a gate.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import time
@@ -43,7 +42,7 @@ from orchestrate.reports.tables import counted
 from orchestrate.run.backups import all_backups
 from orchestrate.run.execute import Execution
 from orchestrate.run.failure_hooks import run_failure_hooks
-from orchestrate.run.interruption import Interruption, heeding_signals
+from orchestrate.run.interruption import Interruption
 from orchestrate.run.lease_keeper import kept_lease, new_lease, this_host, this_person
 from orchestrate.run.leftover import Choice, Leftover
 from orchestrate.run.observe import open_session
@@ -134,7 +133,7 @@ def carry_out(
         )
 
         try:
-            with heeding_signals(interruption):
+            with bench.invocation.heeding(interruption):
                 # The agent reads the schema while the start is made durable.
                 reading = session.schema_soon() if _reads_first(plan, run) else None
                 _journal_start(
@@ -364,7 +363,7 @@ def _complain(bench: Workbench, plan: Plan, run: str, outcome: Outcome) -> None:
             else None,
         },
     }
-    bench.invocation.complain(json.dumps({"error": error}, ensure_ascii=False))
+    bench.invocation.error(error)
 
 
 def finish_event(bench: Workbench, plan: Plan, *, run: str | None, outcome: Outcome) -> None:

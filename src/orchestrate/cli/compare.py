@@ -48,7 +48,7 @@ def compare(
             f"`{first}` and `{second}` are one environment",
             hint="`orchestrate drift` compares one with what is recorded or declared",
         )
-    found = _compared(bench, pair, grants=grants)
+    found = compared(bench, pair, grants=grants)
     if invocation.format == "json":
         invocation.json(comparison_json(found))
     else:
@@ -57,7 +57,7 @@ def compare(
     return ExitStatus.DIFFERENCE if exit_code and found.drift else ExitStatus.DONE
 
 
-def _compared(
+def compared(
     bench: Workbench, pair: tuple[Environment, Environment], *, grants: bool
 ) -> Comparison:
     """Look at both at the same time and compare. Raises why one of them could not be read."""

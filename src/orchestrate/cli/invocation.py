@@ -12,7 +12,8 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,6 +23,7 @@ from orchestrate.adapters.agent_start import SparePlace
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.spare_agent import SpareAgent
 from orchestrate.errors import OrchestrateError
+from orchestrate.run.interruption import Interruption, heeding_signals
 
 Format = Literal["text", "json", "markdown", "sarif", "github", "junit", "html"]
 FORMATS: Final = ("text", "json", "markdown")
@@ -99,6 +101,19 @@ class Invocation:
     def json(self, value: object) -> None:
         """Print a value as JSON on standard output."""
         self.data(json.dumps(value, indent=2, ensure_ascii=False))
+
+    def event(self, value: Mapping[str, Any]) -> None:
+        """Print one event of a run as a line of JSON, at once, so that a reader sees it happen."""
+        sys.stdout.write(self.redacted(json.dumps(value, ensure_ascii=False)) + "\n")
+        sys.stdout.flush()
+
+    def error(self, value: Mapping[str, Any]) -> None:
+        """Print why a run did not succeed as a line of JSON, on standard error."""
+        self.complain(json.dumps({"error": value}, ensure_ascii=False))
+
+    def heeding(self, interruption: Interruption) -> AbstractContextManager[None]:
+        """Have who stops this call stop a run at its next safe point, within the body."""
+        return heeding_signals(interruption)
 
     def say(self, text: str) -> None:
         """Tell a person something beside the data, on standard error; `-q` leaves it out."""

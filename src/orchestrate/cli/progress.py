@@ -5,7 +5,6 @@ Each view takes the same events, by the names of design section 5.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -52,9 +51,7 @@ class JsonProgress:
         """Print the event; what the agent does between steps is no news for a machine."""
         if event["event"] in {"step.phase", "step.alive"}:
             return
-        line = self._invocation.redacted(json.dumps(event, ensure_ascii=False))
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        self._invocation.event(event)
 
     def close(self) -> None:
         """Nothing to end."""

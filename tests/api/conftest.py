@@ -1,0 +1,25 @@
+"""Workspaces for the tests of the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.databases import Database
+from tests.support.projects import Project
+from tests.support.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """Start a folder with an Alembic project without revisions and a spec without environments."""
+    folder = tmp_path / "work"
+    return Workspace(folder=folder, project=Project(folder)).spec()
+
+
+@pytest.fixture
+def one(workspace: Workspace, database: Database) -> Workspace:
+    """Start a workspace of six ordinary revisions with the environment `dev`, for each dialect."""
+    workspace.project.linear(6)
+    return workspace.environment("dev", database)
