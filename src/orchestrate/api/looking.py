@@ -217,6 +217,11 @@ class Looks:
 
         return self._caller.look(copies)
 
+    def approvals(self, *named: str) -> dict[str, Any]:
+        """Return approvals and the plans that wait for some, as docs/json.md has them."""
+        value: dict[str, Any] = self.call("approvals", "--", *named).json
+        return value
+
     # --- pages --------------------------------------------------------------------------------
 
     def runbook(
@@ -229,7 +234,7 @@ class Looks:
     ) -> str:
         """Return a runbook: of an environment, a plan's file, or a run."""
         given = options({"to": to, "run": run, "format": format})
-        named = () if environment is None else ("--", _environment_or_file(environment))
+        named = () if environment is None else ("--", environment_or_file(environment))
         return self.call("runbook", *given, *named).text
 
     def explain(self, trouble: str) -> str:
@@ -241,7 +246,8 @@ def _absolute(path: Path | str | None) -> str | None:
     return None if path is None else str(Path(path).expanduser().absolute())
 
 
-def _environment_or_file(name: str | Path) -> str:
+def environment_or_file(name: str | Path) -> str:
+    """Return what a command is given: a name as it is, a plan's file by its absolute path."""
     if isinstance(name, Path) or name.endswith(".json"):
         return str(Path(name).expanduser().absolute())
     return name

@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrate.api.calling import options
-from orchestrate.api.looking import Looks
+from orchestrate.api.looking import Looks, environment_or_file
 from orchestrate.api.results import RunResult, run_result
 from orchestrate.domain.plan import Plan
 from orchestrate.errors import OrchestrateError
@@ -66,12 +66,28 @@ class Orchestrator(Looks):
             with tempfile.TemporaryDirectory() as folder:
                 file = _saved(environment, Path(folder))
                 return run_result(self.call("apply", *options(given), "--", file))
-        name = (
-            str(Path(environment).expanduser().absolute())
-            if isinstance(environment, Path) or environment.endswith(".json")
-            else environment
-        )
+        name = environment_or_file(environment)
         return run_result(self.call("apply", *options(given), "--", name))
+
+    def approve(
+        self,
+        plan: str | Path,
+        *,
+        approver: str | None = None,
+        comment: str | None = None,
+        key: Path | str | None = None,
+        to: str | None = None,
+        yes: bool = False,
+    ) -> dict[str, Any]:
+        """Agree to a plan that waits, of a file or of an environment, signed with `key` if given.
+
+        Returns the approval with the gate `approval` as it stands then, as docs/json.md has it.
+        """
+        given = {"as": approver, "comment": comment, "key": key, "to": to, "yes": yes}
+        value: dict[str, Any] = self.call(
+            "approve", *options(given), "--", environment_or_file(plan)
+        ).json
+        return value
 
     def resume(
         self,

@@ -45,7 +45,6 @@ class Circumstances:
     written_by: str
     written_at: datetime
     plan_file: str | None = None
-    author: str | None = None
     run: RunState | None = None
     copies: tuple[Backup, ...] = ()
     """Good ones that the run made, oldest first."""
@@ -71,7 +70,7 @@ def make_runbook(plan: Plan, around: Circumstances) -> Runbook:
         planned_at=plan.created_at,
         written_at=around.written_at,
         database=_database(plan),
-        people=_people(around),
+        people=_people(plan, around),
         notes=wishes.notes if wishes else (),
         remarks=around.remarks,
         gates=tuple(
@@ -118,11 +117,11 @@ def _database(plan: Plan) -> Database:
     )
 
 
-def _people(around: Circumstances) -> People:
+def _people(plan: Plan, around: Circumstances) -> People:
     approval, wishes = around.environment.approval, around.environment.runbook
     return People(
         written_by=around.written_by,
-        author=around.author,
+        author=plan.author,
         approvals=approval.required if approval else 0,
         approvers=approval.approvers if approval else (),
         contacts=wishes.contacts if wishes else (),
@@ -174,10 +173,10 @@ def _step(number: int, step: Step, plan: Plan, around: Circumstances) -> Runbook
         revision=step.revision,
         file=step.file,
         transactional=step.transactional,
-        command=step.command,
+        command=step.command or (step.action.command if step.action else ()),
         expected=duration(step.estimate_seconds) if timed else None,
         expected_from=_TIMED if timed else "never timed",
-        sql=step.sql,
+        sql=step.action.sql if step.action else step.sql,
         no_sql=_no_sql(step, around.no_sql),
         findings=step.findings,
         way_back=step_way_back(step, plan),
