@@ -54,7 +54,7 @@ def reached(workspace: SpecFolder, home: SshHome, url: str, **keys: Any) -> None
 
 
 def test_everything_goes_through_the_tunnel(
-    workspace: Workspace, home: SshHome, far: tuple[Database, Gatekeeper]
+    workspace: Workspace, home: SshHome, bastion: SshServer, far: tuple[Database, Gatekeeper]
 ) -> None:
     """Look, plan, apply, roll back, Alembic's own commands, doctor."""
     database, gate = far
@@ -63,7 +63,15 @@ def test_everything_goes_through_the_tunnel(
     assert (gate.refused, gate.let_in) == (1, 0)
     workspace.project.linear(4)
     reached(workspace, home, url_at(database, gate))
-    assert workspace.state("prod")["state"] == "empty"
+    # Two environments, one login.
+    nowhere = f"{url_at(database, gate)}_of_nobody"
+    workspace.environment("staging", url={"env": "STAGING_URL"}, tunnel={"ssh": "bastion"})
+    workspace.environ["STAGING_URL"] = nowhere
+    logins = bastion.log().count("Accepted publickey")
+    rows = workspace.ok("status", "--format", "json").json()["environments"]
+    states = {one["name"]: one["targets"][0]["state"] for one in rows}
+    assert states == {"prod": "empty", "staging": "unreachable"}
+    assert bastion.log().count("Accepted publickey") == logins + 1
     plan = workspace.ok("plan", "prod", "--format", "json").stdout
     workspace.ok("apply", "prod", "--yes")
     assert database.heads() == ["r004"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrate.dialects.networks import as_declared
 from orchestrate.dialects.registry import dialect_for
 from orchestrate.domain.database_url import DatabaseUrl
 
@@ -67,6 +68,13 @@ def test_a_driver_that_cannot_keep_the_name_is_told_of() -> None:
 )
 def test_a_url_that_leads_to_no_single_host(text: str, expected: str) -> None:
     assert expected in obstacle(text)
+
+
+def test_a_server_that_cannot_be_asked_is_known_by_what_is_declared() -> None:
+    """Else each command would find another database behind its tunnel."""
+    url = DatabaseUrl.parse("oracle+oracledb://app@db:1521/shop")
+    rows = as_declared([["127.0.0.1", PORT, "shop"]], url)
+    assert dialect_for("oracle").identity(rows) == "oracle db 1521 shop"
 
 
 def test_other_servers_get_the_address() -> None:

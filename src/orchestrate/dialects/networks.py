@@ -110,6 +110,15 @@ class PostgreSQLNetwork(PlainNetwork):
         return url.at(_host(url), port).given("hostaddr", HERE)
 
 
+def as_declared(rows: list[list[object]], url: DatabaseUrl) -> list[list[object]]:
+    """Return rows of host, port and database with the host and port of the URL that is declared.
+
+    What a server that cannot be asked is known by: the port of this machine is another one each
+    time.
+    """
+    return [[url.host, url.port, *row[2:]] for row in rows]
+
+
 def _host(url: DatabaseUrl) -> str:
     host = url.host or ""
     return f"[{host}]" if ":" in host else host

@@ -18,6 +18,7 @@ from orchestrate.adapters.roads import Roads
 from orchestrate.adapters.spare_agent import SpareAgent
 from orchestrate.adapters.tunnels import Tunnel
 from orchestrate.dialects.interface import Dialect
+from orchestrate.dialects.networks import as_declared
 from orchestrate.domain.alembic_call import AlembicCall
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
@@ -197,8 +198,7 @@ class Session:
         kit = self.access.dialect.kit(lock_timeout=None, statement_timeout=None)
         if kit.identity is not None or self.access.tunnel is None:
             return rows
-        url = DatabaseUrl.parse(self.access.declared_url.reveal())
-        return [[url.host, url.port, *row[2:]] for row in rows]
+        return as_declared(rows, DatabaseUrl.parse(self.access.declared_url.reveal()))
 
     def query(self, statements: Mapping[str, str]) -> Rows:
         """Ask the server, in a transaction that only reads and is rolled back."""
