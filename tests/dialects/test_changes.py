@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from orchestrate.dialects.difference import compare
+from orchestrate.dialects.registry import dialect_for
 from orchestrate.domain.snapshot import Snapshot
+from orchestrate.planning.drift import schema_differences
+from orchestrate.planning.renames import with_renames
 from tests.dialects import changes_mariadb, changes_postgresql, changes_sqlite
 from tests.dialects.reading import Change, named, read, rows
 from tests.support.servers import HOST, PASSWORD, USER, Server
@@ -153,3 +156,46 @@ def test_mariadb_restored(mariadb_server: Server, mariadb_connection: Any) -> No
         rows(connection, "ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_swedish_ci")
         _check_same(read(mariadb_connection, "mysql"), read(connection, "mysql"))
     mariadb_server.drop(other)
+
+
+def _check_remedies(connection: Any, dialect: str, changes: Sequence[Change]) -> None:
+    """Make every change; what has a remedy is as it was after it, and nothing else differs."""
+    before = read(connection, dialect)
+    kind = dialect_for(dialect)
+    used = 0
+    for change in changes:
+        for statement in change.there:
+            rows(connection, statement)
+        after = read(connection, dialect)
+        found = with_renames(schema_differences(compare(before, after)), before, after)
+        mended = [one for one in found if kind.remedy(one)]
+        for one in mended:
+            remedy = kind.remedy(one) or ""
+            # A body may have semicolons of its own.
+            at_most = {"function": 0, "trigger": int(remedy.startswith("DROP"))}
+            for statement in remedy.split("; ", at_most.get(one.object, -1)):
+                rows(connection, statement)
+        gone = {one.name for one in mended} | {one.renamed_to for one in mended}
+        left = [one for one in compare(before, read(connection, dialect)) if one.name in gone]
+        assert left == [], change.id
+        used += len(mended)
+        for statement in change.back:
+            with contextlib.suppress(Exception):  # what is mended cannot be taken back
+                rows(connection, statement)
+        _check_same(before, read(connection, dialect), change.id)
+    assert used > len(changes) // 5
+
+
+def test_sqlite_remedies(sqlite_connection: sqlite3.Connection) -> None:
+    """SQLite: each remedy brings back what it is for."""
+    _check_remedies(sqlite_connection, "sqlite", changes_sqlite.CHANGES)
+
+
+def test_postgresql_remedies(postgresql_connection: Any) -> None:
+    """PostgreSQL: each remedy brings back what it is for."""
+    _check_remedies(postgresql_connection, "postgresql", changes_postgresql.CHANGES)
+
+
+def test_mariadb_remedies(mariadb_connection: Any) -> None:
+    """MariaDB: each remedy brings back what it is for."""
+    _check_remedies(mariadb_connection, "mysql", changes_mariadb.CHANGES)

@@ -20,6 +20,7 @@ _STATE: Final = re.compile(
     r" (INVALID|NOT READY|CLUSTERED|REPLICA IDENTITY|DISABLED|ENABLED|COMMENT|WITH|TABLESPACE)\b"
 )
 """What the description adds to the server's own text, or where another clause has to stand."""
+_COMMENT: Final = re.compile(r" ?COMMENT '(?:[^']|'')*'\Z")
 _GRANTED: Final = re.compile(r"(?P<object>[^()]+) to (?P<grantee>\S+)")
 _DEFAULT: Final = re.compile(r" DEFAULT (?P<value>.+)\Z")
 _AFTER_DEFAULT: Final = re.compile(r" (STORAGE|COMPRESSION|STATISTICS|WITH|OPTIONS|COMMENT) ")
@@ -30,7 +31,16 @@ def remedy(one: DriftDifference) -> str | None:
     if one.renamed_to:
         return _renamed(one, one.renamed_to)
     make = _MAKERS.get(one.object)
-    return make(one) if make and not one.rename_of else None
+    if make is None or one.rename_of or _same_but_for_comment(one):
+        return None
+    return make(one)
+
+
+def _same_but_for_comment(one: DriftDifference) -> bool:
+    """Tell whether only a comment differs, for which nothing has to be made anew."""
+    return one.change == "altered" and (
+        _COMMENT.sub("", one.expected or "") == _COMMENT.sub("", one.actual or "")
+    )
 
 
 def _is_plain(text: str | None) -> bool:
