@@ -264,6 +264,18 @@ def test_a_proxy_command(server: SshServer, home: SshHome, connections: SshConne
     assert "nothing here" in error.message
 
 
+def test_a_server_that_forwards_nothing(
+    server: SshServer, home: SshHome, connections: SshConnections
+) -> None:
+    """What it says is handed on, with where that is written."""
+    options = "no-port-forwarding "
+    server.authorized.write_text(options + public(home.key) + "\n")
+    with pytest.raises(OrchestrateError, match="AllowTcpForwarding") as caught:
+        connections.to(PLACE).open_forward(HOST, server.port)
+    assert caught.value.code == "unreachable"
+    assert connections.to(PLACE).alive
+
+
 def test_nobody_there(server: SshServer, home: SshHome, connections: SshConnections) -> None:
     """A port where nothing listens, a name that nobody knows, a host that says nothing."""
     with socket.create_server((HOST, 0)) as mute:

@@ -40,6 +40,8 @@ _LOGIN_SECONDS: Final = 30.0
 _LONGEST_LOGIN: Final = 300.0
 """A person may have to look a passphrase up."""
 _MOST_JUMPS: Final = 8
+_PROHIBITED: Final = 1
+"""RFC 4254, 5.1."""
 _KEEPALIVE: Final = "keepalive@openssh.com"
 
 
@@ -105,7 +107,10 @@ class Connection:
         try:
             return act()
         except paramiko.ChannelException as error:
-            raise OrchestrateError("unreachable", f"{self.place} refused: {error}") from error
+            text = f"{self.place} says: {error.text.lower()}"
+            if error.code == _PROHIBITED:
+                text += " (`AllowTcpForwarding` or `PermitOpen` in its sshd_config)"
+            raise OrchestrateError("unreachable", text) from error
         except (paramiko.SSHException, EOFError, OSError) as error:
             if not self.alive:
                 text = f"the connection to {self.place} was lost: {self.lost or _reason(error)}"
