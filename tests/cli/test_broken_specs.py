@@ -10,7 +10,7 @@ from tests.support.databases import NewDatabase
 from tests.support.workspace import Workspace
 
 PROTECTIONS: dict[str, Any] = {
-    "tunnel": {"ssh": "bastion.example.com"},
+    "targets": {"glob": "data/*.db"},
 }
 
 

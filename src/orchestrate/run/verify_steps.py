@@ -88,7 +88,9 @@ class VerifySteps:
             # All its changes are made: what it left is compared with later on.
             rows = session.schema_rows()
             if rows:
-                self.work.recorder.note_schema("after", heads, session.snapshot_of(rows))
+                self.work.recorder.note_schema(
+                    "after", heads, session.snapshot_of(rows), session.access.digest_of(rows)
+                )
         return Outcome(
             status="failed",
             code="check-failed",
