@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from orchestrate.run.linting import local_locations
 from tests.support.databases import Database
 from tests.support.workspace import SpecFolder, Workspace
 
@@ -175,3 +176,16 @@ def test_the_example_has_nothing_to_remark(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
         assert "nothing to remark" in done.stdout
     assert list((tmp_path / ".orchestrate" / "cache").glob("sql-*.json"))
+
+
+def test_revisions_of_a_container_are_read_here(tmp_path: Path) -> None:
+    """Where the far end's paths are not ours, they are looked for below the project's folder."""
+    (tmp_path / "here").mkdir()
+    found = {
+        "version_locations": ["/app/migrations/versions", str(tmp_path / "here")],
+        "directory": "/app",
+    }
+    assert local_locations(found, tmp_path) == [
+        tmp_path / "migrations" / "versions",
+        tmp_path / "here",
+    ]

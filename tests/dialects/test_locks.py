@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from orchestrate.dialects.registry import dialect_for
 from orchestrate.domain.locks import UNKNOWN, Effect, Retyping
 from orchestrate.domain.revision_source import TypeText
 from orchestrate.planning.statements import read_statements
-from tests.support.databases import NewDatabase
+from tests.support.databases import Database, NewDatabase
 from tests.support.servers import Server
 
 TABLES = (
@@ -135,3 +136,19 @@ def test_a_server_that_nobody_asked_counts_as_new(version: str | None) -> None:
     assert locks is not None
     (statement,) = read_statements(sql, "postgres")
     assert locks.effects(statement, lambda _: UNKNOWN, version=version) == ()
+
+
+def test_sizes_of_tables(database: Database) -> None:
+    """One query that a kit's rules hold for; each table with its bytes, and whose name it is."""
+    database.execute(*TABLES, "CREATE INDEX i ON orders (code)")
+    query = dialect_for(database.dialect).table_sizes
+    assert query is not None
+    assert not {"%", ";", ":"}.intersection(query)
+    options = {option for (option,) in database.rows("PRAGMA compile_options")} if database.kind == "sqlite" else set()  # fmt: skip
+    if database.kind == "sqlite" and "ENABLE_DBSTAT_VTAB" not in options:
+        with pytest.raises(sqlite3.OperationalError, match="dbstat"):
+            database.rows(query)
+        return
+    found = {row[1]: row for row in database.rows(query)}
+    assert sorted(found) == ["orders", "other"]
+    assert all(row[2] > 0 and row[4] == 1 for row in found.values())

@@ -35,6 +35,7 @@ from orchestrate.planning.statement_rules import Server
 from orchestrate.planning.statements import read_statements
 from orchestrate.run.linting import (
     Checkout,
+    local_locations,
     read_checkout,
     read_files,
     render,
@@ -134,7 +135,7 @@ def _lint_project(
     checkout: Checkout | None = None
     views: list[View] = []
     for access in accesses:
-        checkout, rendered = _looked(bench, access, checkout, linted)
+        checkout, rendered = _looked(bench, environments[0], access, checkout, linted)
         server = server_unseen(access)
         views.append(_view(bench, checkout.sources, server, rendered, asked=asked, linted=linted))
     if checkout is None:
@@ -199,7 +200,11 @@ def _made_up(bench: Workbench, environment: Environment, dialect: str) -> Access
 
 
 def _looked(
-    bench: Workbench, access: Access, checkout: Checkout | None, linted: Linted
+    bench: Workbench,
+    environment: Environment,
+    access: Access,
+    checkout: Checkout | None,
+    linted: Linted,
 ) -> tuple[Checkout, Mapping[str, Rendered]]:
     """Return the project's files, and their SQL as for the server of one of its environments."""
     with open_session(access) as session:
@@ -208,10 +213,11 @@ def _looked(
             cache = _cache(bench, session, survey, access)
             kept = cache.load()
             rendering = None if kept else render_soon(session)
-            checkout = checkout or read_checkout(survey, bench.spec.folder)
+            places = local_locations(survey, project_folder(bench, environment))
+            checkout = checkout or read_checkout(places, survey, bench.spec.folder)
             # The library is imported while the agent is at work.
             read_statements("", "")
-            _refuse_elsewhere(checkout, survey["version_locations"], access)
+            _refuse_elsewhere(checkout, places, access)
             if rendering is not None:
                 return checkout, _keep(cache, checkout.sources, rendering())
             return checkout, _with_kept(cache, kept, checkout.sources, session)
@@ -263,13 +269,13 @@ def _keep(
     return rendered
 
 
-def _refuse_elsewhere(checkout: Checkout, locations: Iterable[str], access: Access) -> None:
-    if checkout.sources or any(Path(one).is_dir() for one in locations):
+def _refuse_elsewhere(checkout: Checkout, places: Iterable[Path], access: Access) -> None:
+    if checkout.sources or any(one.is_dir() for one in places):
         return
     raise OrchestrateError(
         "project-unreadable",
         f"The revisions that {access.environment} runs are not on this machine: "
-        f"{', '.join(locations) or 'there is no version location'}",
+        f"{', '.join(str(one) for one in places) or 'there is no version location'}",
         hint="Lint reads their text: run it where they are checked out",
         where=access.environment,
     )

@@ -85,6 +85,8 @@ class RevisionSource:
     imports: tuple[Import, ...]
     calls: tuple[OperationCall, ...]
     upgrade_line: int
+    changes: bool
+    """`upgrade()` does something: that of a merge, or of a mere mark, does not."""
     downgrade: Downgrade
     downgrade_line: int
     ignores: tuple[Ignore, ...]

@@ -115,8 +115,7 @@ def source_findings(source: RevisionSource, *, local: Collection[str] = ()) -> t
 
 def _way_back(source: RevisionSource) -> Iterator[Finding]:
     # A merge joins branches and changes nothing, so there is nothing to undo either.
-    changes = bool(source.calls) or len(source.down) <= 1
-    if source.downgrade == "present" or (source.downgrade == "empty" and not changes):
+    if source.downgrade == "present" or (source.downgrade == "empty" and not source.changes):
         return
     word = {
         "missing": "has no downgrade",
@@ -206,9 +205,9 @@ def is_narrower(after: TypeText, before: TypeText) -> bool:
     if after.name in _WHOLE and before.name in _WHOLE:
         return _WHOLE[after.name] < _WHOLE[before.name]
     if after.name in _LENGTHS and after.arguments:
-        if before.name in _UNBOUNDED:
+        if before.name in _UNBOUNDED and not before.arguments:
             return True
-        return before.name in _LENGTHS and (
+        return before.name in {*_LENGTHS, *_UNBOUNDED} and (
             not before.arguments or after.arguments[0] < before.arguments[0]
         )
     if after.name in _EXACT and before.name in _EXACT:

@@ -53,6 +53,7 @@ def read_revision(file: str, content: bytes) -> RevisionSource | None:
         imports=tuple(_imports(tree)),
         calls=tuple(calls.found),
         upgrade_line=upgrade.lineno if upgrade else 1,
+        changes=upgrade is None or _kind_of_body(upgrade) != "empty",
         downgrade=_kind(tree, downgrade),
         downgrade_line=downgrade.lineno if downgrade else 1,
         ignores=tuple(_ignores(content)) if b"orchestrate:" in content else (),
@@ -74,6 +75,7 @@ def unseen_source(
         imports=(),
         calls=(),
         upgrade_line=1,
+        changes=True,
         downgrade="present",
         downgrade_line=1,
         ignores=(),
@@ -129,6 +131,10 @@ def _kind(tree: ast.Module, function: ast.FunctionDef | None) -> Downgrade:
             if isinstance(target, ast.Name)
         )
         return "present" if "downgrade" in bound else "missing"
+    return _kind_of_body(function)
+
+
+def _kind_of_body(function: ast.FunctionDef) -> Downgrade:
     rest = [
         node
         for node in function.body

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 import click
 
@@ -128,7 +129,7 @@ def _sarif_result(finding: Finding, index: int) -> dict[str, Any]:
     }
     file, line = _place(finding)
     if file is not None:
-        location: dict[str, Any] = {"artifactLocation": {"uri": file}}
+        location: dict[str, Any] = {"artifactLocation": {"uri": quote(file)}}
         if line is not None:
             location["region"] = {"startLine": line}
         result["locations"] = [{"physicalLocation": location}]

@@ -49,13 +49,23 @@ def survey_files(session: Session) -> Mapping[str, Any]:
     return found
 
 
-def read_checkout(found: Mapping[str, Any], folder: Path) -> Checkout:
-    """Read the revisions that a survey told of; those at a far end are not here to be read."""
-    paths = [
-        path
-        for location in found["version_locations"]
-        for path in sorted(Path(location).glob("*.py"))
-    ]
+def local_locations(found: Mapping[str, Any], project: Path) -> list[Path]:
+    """Return where the version locations that a survey told of are on this machine.
+
+    In a container they have other paths: there they are looked for below the project's folder here.
+    """
+    places = []
+    for location in found["version_locations"]:
+        here = Path(location)
+        if not here.is_dir():
+            here = project / os.path.relpath(location, found["directory"])
+        places.append(here)
+    return places
+
+
+def read_checkout(locations: Iterable[Path], found: Mapping[str, Any], folder: Path) -> Checkout:
+    """Read the revisions of the locations; those at a far end are not here to be read."""
+    paths = [path for location in locations for path in sorted(location.glob("*.py"))]
     names = {name for names in found["folders"].values() for name in names}
     return Checkout(sources=read_files(paths, folder), local=frozenset(names))
 
