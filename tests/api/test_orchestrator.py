@@ -166,6 +166,23 @@ def test_a_listener_that_raises_stops_no_run(folder: Path) -> None:
     assert Orchestrator(folder).history()[0].status == "succeeded"
 
 
+def test_a_plan_that_needs_an_approval(workspace: Workspace, folder: Path) -> None:
+    """Refused, approved, carried out; the runbook names who may."""
+    who = {"required": 1, "approvers": ["ann@example.com"]}
+    workspace.environment("dev", url="sqlite:///dev.db", approval=who)
+    one = Orchestrator(folder)
+    file = folder / "plan.json"
+    one.plan("dev", out=file)
+    with pytest.raises(OrchestrateError) as missing:
+        one.apply(file, yes=True)
+    assert missing.value.code == "approval-missing"
+    assert "approvals needed: 1, of ann@example.com" in one.runbook(file)
+    given = one.approve(file, approver="ann@example.com", comment="seen", yes=True)
+    assert given["approver"] == "ann@example.com"
+    assert one.apply(file, yes=True).status == "succeeded"
+    assert [row["comment"] for row in one.approvals("dev")["approvals"]] == ["seen"]
+
+
 def test_threads_and_repetition(folder: Path) -> None:
     """Two databases at the same time from threads of one object; the third waits for nobody."""
     one = Orchestrator(folder, handle_signals=True)
