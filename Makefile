@@ -61,7 +61,7 @@ docs: $(venv)/installed-dev
 	$(bin)/python -m tools.generate_reference
 	$(bin)/python -m tools.update_transcript
 
-# PostgreSQL and MariaDB programs for the tests' own private servers.
+# PostgreSQL and MariaDB programs for the tests' own private servers, and Chromium.
 servers:
 	bash tests/support/install_servers.sh
 

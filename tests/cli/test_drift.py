@@ -150,6 +150,14 @@ def _check_formats(workspace: Workspace) -> None:
         "moved": ["3", "1", "0", "0"],
         "staging": ["3", "1", "0", "1"],
     }
+    page = workspace.ok("drift", "--format", "html").stdout
+    assert page.startswith("<!doctype html>")
+    assert '<h2 id="trend">' in page
+    assert '<h2 id="runs">' in page
+    numbers = workspace.ok("drift", "--format", "prometheus").stdout
+    assert 'orchestrate_up{environment="away",target="away"} 0' in numbers.splitlines()
+    nowhere = workspace.call("drift", "--html", "nowhere/drift.html")
+    assert (nowhere.status, "is no folder to write to" in nowhere.stderr) == (2, True)
     markdown = workspace.ok("drift", "--format", "markdown").stdout
     assert markdown.startswith("# Drift: moved, staging\n")
     assert "| dev | behind | r005 | 1 | none | snapshot |" in markdown

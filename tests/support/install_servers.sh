@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Install Debian's PostgreSQL, MariaDB and OpenSSH servers where their programs are missing.
+# Install Debian's PostgreSQL, MariaDB and OpenSSH servers, and Chromium, where their programs are
+# missing.
 #
 # The tests start private servers from these programs (tests/support/servers.py); the services that
 # the packages bring are neither needed nor started. Does nothing, quickly, when all is there.
@@ -19,11 +20,12 @@ packages=()
 find_program '/usr/lib/postgresql/*/bin/postgres' || packages+=(postgresql)
 find_program /usr/sbin/mariadbd /usr/libexec/mariadbd || packages+=(mariadb-server)
 find_program /usr/sbin/sshd /usr/local/sbin/sshd || packages+=(openssh-server)
+find_program /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome || packages+=(chromium)
 [ ${#packages[@]} -eq 0 ] && exit 0
 
 how="apt-get install ${packages[*]}"
 if ! command -v apt-get >/dev/null; then
-  echo "error: no server programs for the tests: install PostgreSQL, MariaDB and OpenSSH servers" >&2
+  echo "error: programs for the tests are missing: PostgreSQL, MariaDB, OpenSSH servers, Chromium" >&2
   echo "hint: on Debian: $how" >&2
   exit 1
 elif [ "$(id -u)" -eq 0 ]; then
@@ -31,7 +33,7 @@ elif [ "$(id -u)" -eq 0 ]; then
 elif sudo --non-interactive true 2>/dev/null; then
   as_root=(sudo --non-interactive env)
 else
-  echo "error: no server programs for the tests: ${packages[*]} missing" >&2
+  echo "error: no programs for the tests: ${packages[*]} missing" >&2
   echo "hint: run as root: $how" >&2
   exit 1
 fi

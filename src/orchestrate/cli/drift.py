@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 import click
 
@@ -19,9 +20,18 @@ from orchestrate.errors import ExitStatus, OrchestrateError
 
 if TYPE_CHECKING:
     from orchestrate.cli.drifting import Looked
+    from orchestrate.cli.workbench import Workbench
 
-Renderer = Callable[["Looked", DriftReport], str]
-"""Makes a report's text; the second argument is what of it is to be shown."""
+_FILES: Final = {"html": "html", "junit": "junit", "metrics": "prometheus"}
+"""By option that names a further file, the format that it is written in."""
+
+Renderer = Callable[["Workbench", "Looked", DriftReport], str]
+"""Makes a report's text; the last argument is what of it is to be shown."""
+
+
+def _file_option(name: str, told: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    path = click.Path(path_type=Path, dir_okay=False)
+    return click.option(name, type=path, metavar="FILE", help=told)
 
 
 @click.command()
@@ -42,16 +52,16 @@ Renderer = Callable[["Looked", DriftReport], str]
     is_flag=True,
     help="End with 3 if there is drift, with 1 if a database or its schema could not be read.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the report to a file.",
-)
+@_file_option("--out", "Write the report to a file.")
+@_file_option("--html", "Write it as an HTML page as well, with all that is known.")
+@_file_option("--junit", "Write it as JUnit XML as well.")
+@_file_option("--metrics", "Write its numbers as well, for Prometheus' textfile collector.")
+@click.option("--notify", is_flag=True, help="Tell the environments' `notify` what is new.")
 @options_with(DRIFT_FORMATS)
 @click.pass_obj
 def drift(
     invocation: Invocation,
+    /,
     *,
     environments: tuple[str, ...],
     environment_options: tuple[str, ...],
@@ -59,6 +69,8 @@ def drift(
     new_only: bool,
     exit_code: bool,
     out: Path | None,
+    notify: bool,
+    **files: Path | None,
 ) -> int:
     """Show what differs from what is declared or recorded, in all environments or those named.
 
@@ -70,9 +82,21 @@ def drift(
     from orchestrate.planning.drift import only_news  # noqa: PLC0415
 
     bench = Workbench(invocation)
-    looked = drift_report(bench, bench.chosen((*environments, *environment_options)), against)
+    _check_places([path for path in (out, *files.values()) if path is not None])
+    chosen = bench.chosen((*environments, *environment_options))
+    for one in chosen if notify else ():
+        bench.refuse_untold(one)
+    looked = drift_report(bench, chosen, against)
     shown = only_news(looked.report) if new_only else looked.report
-    _put(invocation, _renderers()[invocation.format](looked, shown), out)
+    renderers = _renderers()
+    for option, path in files.items():
+        if path is not None:
+            _write(invocation, renderers[_FILES[option]](bench, looked, shown), path)
+    _put(invocation, renderers[invocation.format](bench, looked, shown), out)
+    if notify:
+        from orchestrate.cli.notifying import tell_news  # noqa: PLC0415  (as above)
+
+        tell_news(bench, looked.report)
     if not exit_code:
         return ExitStatus.DONE
     if shown.drifted:
@@ -82,15 +106,23 @@ def drift(
 
 
 def _renderers() -> Mapping[str, Renderer]:
-    """Return the renderers by format; a new one is one line here."""
+    """Return the renderers by format; a new one is one line here.
+
+    A page and numbers are the whole of a report: what is known today is what tomorrow is measured
+    by, and the page marks what is new.
+    """
+    from orchestrate.cli.drift_pages import drift_page  # noqa: PLC0415  (as above)
     from orchestrate.reports.drift import drift_markdown, drift_text  # noqa: PLC0415  (as above)
     from orchestrate.reports.junit import drift_junit  # noqa: PLC0415
+    from orchestrate.reports.metrics import drift_metrics  # noqa: PLC0415
 
     return {
-        "text": lambda _, report: drift_text(report),
-        "json": lambda _, report: _json(report),
-        "markdown": lambda _, report: drift_markdown(report),
-        "junit": lambda _, report: drift_junit(report),
+        "text": lambda _bench, _looked, report: drift_text(report),
+        "json": lambda _bench, _looked, report: _json(report),
+        "markdown": lambda _bench, _looked, report: drift_markdown(report),
+        "junit": lambda _bench, _looked, report: drift_junit(report),
+        "html": lambda bench, looked, _: drift_page(bench, looked),
+        "prometheus": lambda _bench, looked, _: drift_metrics(looked.report),
     }
 
 
@@ -102,11 +134,26 @@ def _json(report: DriftReport) -> str:
     return json.dumps(drift_value(report), indent=2, ensure_ascii=False)
 
 
+def _check_places(files: Iterable[Path]) -> None:
+    """Raise `usage` where a file cannot be made, before a report is kept: news is told once."""
+    for path in files:
+        folder = path.absolute().parent
+        if path.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            why = "it is a folder" if path.is_dir() else f"`{folder}` is no folder to write to"
+            raise OrchestrateError(
+                "usage", f"`{path}` cannot be written: {why}", hint="Name another file"
+            )
+
+
 def _put(invocation: Invocation, text: str, out: Path | None) -> None:
-    """Print a report, or write it to a file as a whole or not at all."""
     if out is None:
         invocation.data(text)
-        return
+    else:
+        _write(invocation, text, out)
+
+
+def _write(invocation: Invocation, text: str, out: Path) -> None:
+    """Write a report to a file as a whole or not at all."""
     content = click.unstyle(invocation.redacted(text)) + "\n"
     try:
         part = out.with_name(f".{out.name}.part")
@@ -114,6 +161,6 @@ def _put(invocation: Invocation, text: str, out: Path | None) -> None:
         part.replace(out)
     except OSError as error:
         raise OrchestrateError(
-            "usage", f"`{out}` cannot be written: {error.strerror}", hint="Give another --out"
+            "usage", f"`{out}` cannot be written: {error.strerror}", hint="Name another file"
         ) from error
     invocation.say(f"The report is in {out}")

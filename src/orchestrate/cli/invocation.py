@@ -25,10 +25,10 @@ from orchestrate.adapters.spare_agent import SpareAgent
 from orchestrate.errors import OrchestrateError
 from orchestrate.run.interruption import Interruption, heeding_signals
 
-Format = Literal["text", "json", "markdown", "sarif", "github", "junit", "html"]
+Format = Literal["text", "json", "markdown", "sarif", "github", "junit", "html", "prometheus"]
 FORMATS: Final = ("text", "json", "markdown")
 LINT_FORMATS: Final = ("text", "json", "sarif", "github")
-DRIFT_FORMATS: Final = ("text", "json", "markdown", "junit")
+DRIFT_FORMATS: Final = (*FORMATS, "junit", "html", "prometheus")
 RUNBOOK_FORMATS: Final = (*FORMATS, "html")
 
 

@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING
 
 from orchestrate.domain.events import EventKind, NewEvent
 from orchestrate.errors import OrchestrateError
-from orchestrate.reports.notices import ended_text, overridden_text, planned_text, started_text
+from orchestrate.reports.notices import (
+    ended_text,
+    news_text,
+    overridden_text,
+    planned_text,
+    started_text,
+)
 from orchestrate.run.lease_keeper import this_person
 
 if TYPE_CHECKING:
     from orchestrate.adapters.notifications import Notifier, Receiver
     from orchestrate.cli.workbench import Workbench
+    from orchestrate.domain.drift import DriftReport, TargetDrift
     from orchestrate.domain.outcome import Outcome
     from orchestrate.domain.plan import Plan
     from orchestrate.domain.spec import Environment
@@ -43,6 +50,10 @@ class Notices:
         """Have people told how a run ended, or this process's part in it."""
         run, by = self._run or "", this_person()
         self._tell(lambda: ended_text(plan, run=run, by=by, outcome=outcome))
+
+    def news(self, target: TargetDrift, *, report: str) -> None:
+        """Have people told of drift that the last report did not have."""
+        self._tell(lambda: news_text(target, report=report))
 
     def _tell(self, make: Callable[[], Text | None]) -> None:
         """Have people told; returns at once. `make` is called only where somebody is."""
@@ -98,3 +109,16 @@ class Notices:
         if events:
             with contextlib.suppress(OrchestrateError):
                 self._bench.state.append(events)
+
+
+def tell_news(bench: Workbench, report: DriftReport) -> None:
+    """Have people told what of a report is new, environment by environment; wait a little for it.
+
+    Where nothing is new, nobody is told.
+    """
+    told = [Notices(bench, bench.environment(one.name), run=None) for one in report.environments]
+    for notices, found in zip(told, report.environments, strict=True):
+        for target in found.targets:
+            notices.news(target, report=report.id)
+    for notices in told:
+        notices.finish()

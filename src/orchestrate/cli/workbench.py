@@ -94,16 +94,9 @@ class Workbench:
     def refuse_unenforced(self, environment: Environment) -> None:
         """Raise `not-enforced-yet` when the environment declares a protection we cannot keep.
 
-        Raises `notify-unavailable` where the library that tells people is missing: found out when a
-        plan is made, and not in the night.
+        Raises `notify-unavailable`.
         """
-        if environment.notify and not can_notify():
-            raise OrchestrateError(
-                "notify-unavailable",
-                f"{environment.name} declares `notify` and the library `apprise` is not installed",
-                hint="Install it beside orchestrate: `pip install 'orchestrate[notify]'`",
-                where=environment.where("notify"),
-            )
+        self.refuse_untold(environment)
         found = not_enforced(self.spec, environment)
         if found:
             raise OrchestrateError(
@@ -113,6 +106,19 @@ class Workbench:
                 "spec, or wait for the version that enforces it",
                 where=environment.name,
                 findings=found,
+            )
+
+    def refuse_untold(self, environment: Environment) -> None:
+        """Raise `notify-unavailable` where the library that tells people is missing.
+
+        Found out when a plan is made, and not in the night.
+        """
+        if environment.notify and not can_notify():
+            raise OrchestrateError(
+                "notify-unavailable",
+                f"{environment.name} declares `notify` and the library `apprise` is not installed",
+                hint="Install it beside orchestrate: `pip install 'orchestrate[notify]'`",
+                where=environment.where("notify"),
             )
 
     def access(self, environment: Environment) -> Access:

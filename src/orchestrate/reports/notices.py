@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from orchestrate.domain.drift import TargetDrift
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Plan
 from orchestrate.planning.staleness import words
 from orchestrate.reports.doubts import outcome_hint
+from orchestrate.reports.drift import said, shown
+from orchestrate.reports.tables import counted
 
 Level = Literal["info", "success", "warning", "failure"]
 Text = tuple[str, str, str, Level]
 """Event, title, body, level."""
 
+_MOST_NEWS: Final = 20
+"""Differences that a notification names; the report has all of them."""
 _ENDS: Final[Mapping[str, tuple[str, str, Level]]] = {
     "succeeded": ("finished", "run finished", "success"),
     "failed": ("failed", "run failed", "failure"),
@@ -66,6 +71,22 @@ def ended_text(plan: Plan, *, run: str, by: str, outcome: Outcome) -> Text:
     hint = "" if outcome.status == "succeeded" else outcome_hint(plan, run, outcome)
     lines.append(f"Next: {hint}" if hint else f"Next: orchestrate show {run}")
     return event, f"{plan.environment}: {word}", _body(lines), level
+
+
+def news_text(target: TargetDrift, *, report: str) -> Text | None:
+    """Return what is told of drift that the last report did not have; None without such news."""
+    lines = [f"{one.object} {one.name} {said(one)}" for one in shown(target.news)]
+    if len(lines) > _MOST_NEWS:
+        lines[_MOST_NEWS:] = [f"and {len(lines) - _MOST_NEWS} more"]
+    title = f"{target.environment}: {counted(len(target.news), 'new difference')}"
+    if target.error is not None and target.error_is_new:
+        lines.append(f"{target.error.message} [{target.error.code}]")
+        if not target.news:
+            title = f"{target.environment}: could not be read"
+    if not lines:
+        return None
+    lines += [f"Report: {report}", f"Next: orchestrate drift {target.environment}"]
+    return "drift", title, _body(lines), "warning"
 
 
 def _way(plan: Plan) -> str:
