@@ -77,16 +77,20 @@ def drift(
     Which database it is, its revision, its schema. Nothing is written to any of them, and a
     credential that may only read suffices. The report is kept in the state store.
     """
-    from orchestrate.cli.drifting import drift_report  # noqa: PLC0415  (`--help` is quick)
+    from orchestrate.cli.looking import look_for_drift  # noqa: PLC0415  (`--help` is quick)
     from orchestrate.cli.workbench import Workbench  # noqa: PLC0415
-    from orchestrate.planning.drift import only_news  # noqa: PLC0415
 
     bench = Workbench(invocation)
     _check_places([path for path in (out, *files.values()) if path is not None])
     chosen = bench.chosen((*environments, *environment_options))
     for one in chosen if notify else ():
         bench.refuse_untold(one)
-    looked = drift_report(bench, chosen, against)
+    sight = look_for_drift(bench, chosen)
+    # Only now, with what has been imported while the agents were looking.
+    from orchestrate.cli.drifting import drift_report  # noqa: PLC0415
+    from orchestrate.planning.drift import only_news  # noqa: PLC0415
+
+    looked = drift_report(bench, chosen, against, sight=sight)
     shown = only_news(looked.report) if new_only else looked.report
     renderers = _renderers()
     for option, path in files.items():
@@ -111,19 +115,47 @@ def _renderers() -> Mapping[str, Renderer]:
     A page and numbers are the whole of a report: what is known today is what tomorrow is measured
     by, and the page marks what is new.
     """
-    from orchestrate.cli.drift_pages import drift_page  # noqa: PLC0415  (as above)
-    from orchestrate.reports.drift import drift_markdown, drift_text  # noqa: PLC0415  (as above)
+    return {
+        "text": lambda _bench, _looked, report: _text(report),
+        "json": lambda _bench, _looked, report: _json(report),
+        "markdown": lambda _bench, _looked, report: _markdown(report),
+        "junit": lambda _bench, _looked, report: _junit(report),
+        "html": lambda bench, looked, _: _page(bench, looked),
+        "prometheus": lambda _bench, looked, _: _metrics(looked.report),
+    }
+
+
+# Only the form that is asked for is imported.
+
+
+def _text(report: DriftReport) -> str:
+    from orchestrate.reports.drift import drift_text  # noqa: PLC0415
+
+    return drift_text(report)
+
+
+def _markdown(report: DriftReport) -> str:
+    from orchestrate.reports.drift import drift_markdown  # noqa: PLC0415
+
+    return drift_markdown(report)
+
+
+def _junit(report: DriftReport) -> str:
     from orchestrate.reports.junit import drift_junit  # noqa: PLC0415
+
+    return drift_junit(report)
+
+
+def _metrics(report: DriftReport) -> str:
     from orchestrate.reports.metrics import drift_metrics  # noqa: PLC0415
 
-    return {
-        "text": lambda _bench, _looked, report: drift_text(report),
-        "json": lambda _bench, _looked, report: _json(report),
-        "markdown": lambda _bench, _looked, report: drift_markdown(report),
-        "junit": lambda _bench, _looked, report: drift_junit(report),
-        "html": lambda bench, looked, _: drift_page(bench, looked),
-        "prometheus": lambda _bench, looked, _: drift_metrics(looked.report),
-    }
+    return drift_metrics(report)
+
+
+def _page(bench: Workbench, looked: Looked) -> str:
+    from orchestrate.cli.drift_pages import drift_page  # noqa: PLC0415
+
+    return drift_page(bench, looked)
 
 
 def _json(report: DriftReport) -> str:

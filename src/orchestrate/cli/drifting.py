@@ -11,7 +11,7 @@ from typing import Final
 
 from orchestrate import __version__
 from orchestrate.cli.gating import record_identity
-from orchestrate.cli.looking import look, without_sight
+from orchestrate.cli.looking import DriftSight, look_for_drift, without_sight
 from orchestrate.cli.workbench import Workbench
 from orchestrate.cli.yardstick import Expected, Yardstick
 from orchestrate.domain.drift import (
@@ -66,14 +66,20 @@ class Looked:
 
 
 def drift_report(
-    bench: Workbench, chosen: Sequence[Environment], against: Against | None, *, keep: bool = True
+    bench: Workbench,
+    chosen: Sequence[Environment],
+    against: Against | None,
+    *,
+    keep: bool = True,
+    sight: DriftSight | None = None,
 ) -> Looked:
     """Look at environments, all at the same time, and report what differs; write to none of them.
 
-    The report is kept in the state store. Raises `state-unavailable`.
+    `sight` is what was looked at already. The report is kept in the state store. Raises
+    `state-unavailable`.
     """
-    began = bench.clock.now()
-    seen = look(bench, chosen, schemas=True)
+    sight = sight or look_for_drift(bench, chosen)
+    began, seen = sight.began, sight.seen
     runs = all_runs(bench.state)
     targets = [
         _Target(

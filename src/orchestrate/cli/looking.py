@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.observation import Unreachable
@@ -13,11 +16,16 @@ from orchestrate.run.session import Access
 
 
 def look(
-    bench: Workbench, environments: Sequence[Environment], *, schemas: bool = False
+    bench: Workbench,
+    environments: Sequence[Environment],
+    *,
+    schemas: bool = False,
+    modules: Sequence[str] = (),
 ) -> dict[str, Seen]:
     """Return what was seen of each environment; what could not be reached is a row as well.
 
-    With `schemas`, what describes the schemas is read as well.
+    With `schemas`, what describes the schemas is read as well. `modules` are those that what
+    follows needs: they are imported while the agents look.
     """
     accesses: list[Access] = []
     seen: dict[str, Seen] = {}
@@ -28,6 +36,8 @@ def look(
             seen[environment.name] = without_sight(environment, error, access=None)
     answers = observe_all(accesses, bench.graphs, schemas=schemas)
     bench.load_libraries()
+    for module in modules:
+        importlib.import_module(module)
     for one in answers:
         seen[one.environment] = one
     return seen
@@ -52,3 +62,19 @@ def without_sight(
         graph=None,
         error=error,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftSight:
+    """What was seen of some environments and their schemas."""
+
+    began: datetime
+    """When the looking began: what a run left later was not seen, or not all of it."""
+    seen: dict[str, Seen]
+
+
+def look_for_drift(bench: Workbench, environments: Sequence[Environment]) -> DriftSight:
+    """Look at environments with their schemas, importing meanwhile what judging them needs."""
+    began = bench.clock.now()
+    modules = ("orchestrate.cli.drifting", "orchestrate.reports.drift")
+    return DriftSight(began=began, seen=look(bench, environments, schemas=True, modules=modules))
