@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from orchestrate.cli.drift_pages import page_template
-from orchestrate.domain.drift_page import DriftPage
+from orchestrate.domain.drift_page import DriftPage, ProjectGraph
+from orchestrate.domain.revisions import Graph
 from orchestrate.reports.drift_page import drift_html
 from tests.support.browser import looked_at
 from tests.support.drift_values import HOSTILE, IMAGE, page
 from tests.support.servers import MissingServerError
+from tests.support.values import revision
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -146,6 +148,21 @@ def test_a_report_without_anything_else() -> None:
     words = Reader(drift_html(DriftPage(report=report), page_template())).text
     assert "No drift" in words
     assert "the first report of its kind" in words
+
+
+def test_many_branches_beside_each_other() -> None:
+    """A hundred branches of twenty revisions are some hundred kilobytes, and one path a row."""
+    line = [revision("base")]
+    for branch in range(100):
+        for number in range(20):
+            down = f"b{branch}x{number - 1}" if number else "base"
+            line.append(revision(f"b{branch}x{number}", down))
+    wide = ProjectGraph(graph=Graph(digest="w", revisions=tuple(line)), environments=("dev",))
+    found = drift_html(replace(page(), projects=(wide,)), page_template())
+    assert len(found) < 1_000_000
+    drawn = [one for one in Reader(found).named("path") if str(one["d"]).count("M") > 50]
+    assert len(drawn) > 100
+    assert "85 older places left out" in found
 
 
 @pytest.mark.slow

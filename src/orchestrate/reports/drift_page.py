@@ -18,7 +18,7 @@ from orchestrate.domain.durations import duration
 from orchestrate.reports.drift import drifted_words, said, shown
 from orchestrate.reports.drift_history import HEIGHT, timeline, trends
 from orchestrate.reports.drift_matrix import Matrix, matrix
-from orchestrate.reports.revision_map import Line, RevisionMap, lay_out
+from orchestrate.reports.revision_map import Line, RevisionMap, Row, lay_out
 from orchestrate.reports.side_by_side import Piece, side_by_side
 from orchestrate.reports.tables import counted, short, stamp
 
@@ -31,7 +31,7 @@ _UNSEEN: Final = re.compile(
 )
 """Control characters, and those that turn or hide the text beside them."""
 _ROW: Final = 44
-_NARROWEST, _WIDEST, _DRAWN = 5, 16, 150
+_NARROWEST, _WIDEST, _DRAWN = 3, 16, 150
 _SIGNS: Final = {"added": "+", "removed": "\N{MINUS SIGN}", "altered": "~"}
 _STATES: Final = {
     "current": ("\N{CHECK MARK}", "good"),
@@ -84,12 +84,30 @@ class _Project:
         """Return where a lane is."""
         return round(self.lane * (lane + 1), 1)
 
-    def path(self, line: Line, top: float, bottom: float) -> str:
-        """Return a line of one half of a row as the data of an SVG path."""
+    def paths(self, row: Row, height: float) -> tuple[tuple[bool, str], ...]:
+        """Return a row's lines as the data of SVG paths, dashed ones and others: one path each."""
+        return _by_kind(
+            *((one.dashed, self._path(one, 0, height / 2)) for one in row.above),
+            *((one.dashed, self._path(one, height / 2, height)) for one in row.below),
+        )
+
+    def rest(self, row: Row) -> tuple[tuple[bool, str], ...]:
+        """Return what goes on under a row whose text is higher than its drawing."""
+        places = {(one.dashed, one.end) for one in row.below}
+        return _by_kind(*((dashed, f"M{self.at(end)} 0v1") for dashed, end in sorted(places)))
+
+    def _path(self, line: Line, top: float, bottom: float) -> str:
         begin, end, middle = self.at(line.begin), self.at(line.end), (top + bottom) / 2
         if begin == end:
-            return f"M{begin} {top}V{bottom}"
-        return f"M{begin} {top}C{begin} {middle} {end} {middle} {end} {bottom}"
+            return f"M{begin} {top:g}V{bottom:g}"
+        return f"M{begin} {top:g}C{begin} {middle:g} {end} {middle:g} {end} {bottom:g}"
+
+
+def _by_kind(*parts: tuple[bool, str]) -> tuple[tuple[bool, str], ...]:
+    found: dict[bool, str] = {}
+    for dashed, path in parts:
+        found[dashed] = found.get(dashed, "") + path
+    return tuple(found.items())
 
 
 def drift_html(
@@ -144,6 +162,7 @@ def _environment(redacted: Callable[[str], str]) -> Environment:
     environment.filters["counted"] = counted
     environment.filters["duration"] = duration
     environment.filters["told"] = drifted_words
+    environment.filters["title_of"] = _title
     environment.filters["sides"] = _sides
     return environment
 
