@@ -1756,6 +1756,7 @@ class Stepper(EnvRun):
         if self.stamping:
             self.mode = "isolated"  # believed when env.py has returned, whatever transaction it has
         self.snapshots = bool(request.get("snapshots"))
+        self.measure: Json | None = request.get("measure")
         self.todo: list[Json] = []
         self.done = 0
         self.stopped = False
@@ -1779,6 +1780,9 @@ class Stepper(EnvRun):
         self.count = 0
         self.sql_seconds = 0.0
         self.failing: str | None = None
+        self.measured: list[Json] = []
+        self.held: dict[tuple[Any, ...], float] = {}
+        self.measuring_seconds = 0.0
         self.started_at = time.monotonic()
 
     @staticmethod
@@ -2111,7 +2115,7 @@ class Stepper(EnvRun):
                 {"where": self.begun_at} if self.begun_at else None,
             )
             raise self.fault
-        seconds = time.monotonic() - self.started_at
+        seconds = time.monotonic() - self.started_at - self.measuring_seconds
         after = self.job.snapshot() if self.snapshots or self.left else None
         self.confirmed = heads
         self.done += 1
@@ -2129,9 +2133,34 @@ class Stepper(EnvRun):
                 statements=self.count,
                 sql_seconds=round(self.sql_seconds, 6),
                 snapshot=after,
+                **self._measurements(seconds),
             )
         self.after = after
         self.job.channel.in_revision = False
+
+    def _measurements(self, seconds: float) -> Json:
+        """Return what was measured of a step, where that was asked for."""
+        if self.measure is None:
+            return {}
+        locks = [[*lock, round(seconds - since, 6)] for lock, since in self.held.items()]
+        return {"measured": self.measured, "locks": locks}
+
+    def _measure(self, text: str, seconds: float, rows: int | None) -> None:
+        """Note a statement that has ended, and what env.py's session holds locks on after it."""
+        now = time.monotonic()
+        began = now - self.started_at - self.measuring_seconds - seconds
+        if len(self.measured) < TEXTS_KEPT:
+            told = self.job.channel.scrub(cut(text))
+            self.measured.append(
+                {"text": told, "at": round(began, 6), "seconds": round(seconds, 6), "rows": rows}
+            )
+        query, session = (self.measure or {}).get("locks"), self.job.watch.session
+        if query and session:
+            # What cannot be read is not known; the revision goes on.
+            with contextlib.suppress(Exception):
+                for row in self.job.side.rows(query.replace("{pid}", session)):
+                    self.held.setdefault(tuple(row), began)
+        self.measuring_seconds += time.monotonic() - now
 
     # Told by SQLAlchemy's events.
 
@@ -2150,8 +2179,8 @@ class Stepper(EnvRun):
         elif self.seeded and TYPE_CHANGE.search(text):
             self.forget_enums(text)
 
-    def statement_ends(self, text: str) -> None:
-        """Note that a statement is done."""
+    def statement_ends(self, text: str, rows: int | None = None) -> None:
+        """Note that a statement is done, and how many rows it touched, where that is known."""
         watch = self.job.watch
         statement, watch.statement = watch.statement, None
         if len(self.texts) < TEXTS_KEPT:
@@ -2160,6 +2189,8 @@ class Stepper(EnvRun):
             return
         seconds = time.monotonic() - statement[1]
         self.sql_seconds += seconds
+        if self.measure is not None:
+            self._measure(text, seconds, rows)
         if seconds > SLOW_SECONDS:
             self.job.channel.send(
                 "statement",
@@ -2206,10 +2237,11 @@ class Events:
         if stepper is not None and stepper.in_body:
             stepper.statement_begins(statement)
 
-    def _after(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def _after(self, _connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         stepper = self.stepper
         if stepper is not None and stepper.in_body:
-            stepper.statement_ends(statement)
+            rows = getattr(cursor, "rowcount", -1)
+            stepper.statement_ends(statement, rows if isinstance(rows, int) and rows >= 0 else None)
 
     def _failed(self, context: Any) -> None:
         stepper = self.stepper

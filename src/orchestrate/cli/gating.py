@@ -32,11 +32,12 @@ from orchestrate.planning.deeds import deeds
 from orchestrate.planning.edits import edited_revisions
 from orchestrate.planning.identities import IdentityVerdict, identify
 from orchestrate.planning.plan_maker import Wish, make_plan
+from orchestrate.planning.rehearsals import rehearsed_durations, rehearsed_finding
 from orchestrate.planning.staleness import moved
 from orchestrate.planning.troubles import placed
 from orchestrate.planning.unknown_rows import unknown_rows
 from orchestrate.reports.plans import plan_text
-from orchestrate.run.journal import all_runs, durations, recent, unfinished
+from orchestrate.run.journal import all_runs, durations, recent, rehearsals_in, unfinished
 from orchestrate.run.lease_keeper import is_dead, this_person
 from orchestrate.run.observe import Seen
 
@@ -85,6 +86,7 @@ def prepare(
     now = bench.clock.now()
     refuse_unknown(bench, environment, observation, chain)
     history = recent(bench.state)
+    rehearsals = rehearsals_in(bench.state, environment.name)
     plan = _made(
         environment.name,
         Wish(
@@ -103,13 +105,15 @@ def prepare(
         observation,
         chain,
         server_undoes_ddl=seen.access.dialect.transactional_ddl,
-        durations=durations(history),
+        # What was measured on a copy of this very database comes before what others took.
+        durations={**durations(history), **rehearsed_durations(rehearsals)},
         plan_id=bench.identifier("plan", now),
         now=now,
         tool_version=__version__,
     )
     edited = edited_revisions(plan, chain, deeds(history, chain.ancestors_known))
-    plan = replace(plan, findings=(*plan.findings, *edited))
+    told = rehearsed_finding(plan, rehearsals, now)
+    plan = replace(plan, findings=(*plan.findings, *edited, *told))
     return Prepared(plan=plan, chain=chain, verdict=verdict)
 
 

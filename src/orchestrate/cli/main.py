@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "status": ("orchestrate.cli.status", "status", "Show where every environment stands"),
     "lint": ("orchestrate.cli.lint", "lint", "Judge revisions and their SQL before they are run"),
     "plan": ("orchestrate.cli.plan", "plan", "Show what would be done, and why"),
+    "rehearse": ("orchestrate.cli.rehearse", "rehearse", "Carry the plan out on a clone"),
     "apply": ("orchestrate.cli.apply", "apply", "Plan and carry out, or carry out a saved plan"),
     "approve": ("orchestrate.cli.approve", "approve", "Agree to a plan, signed or recorded"),
     "approvals": ("orchestrate.cli.approve", "approvals", "List approvals; revoke them"),

@@ -10,6 +10,7 @@ from orchestrate.dialects.canonical import make_snapshot, text
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.locks import Locks
+from orchestrate.dialects.measures import Measures
 from orchestrate.dialects.networks import Network, PlainNetwork
 from orchestrate.dialects.row_counts import RowCounts
 from orchestrate.dialects.scratch import Scratch
@@ -72,6 +73,7 @@ class Generic:
     row_counts: RowCounts | None = None
     locks: Locks | None = None
     table_sizes: str | None = None
+    measures: Measures | None = None
     network: Network | None = PlainNetwork()
 
     def __init__(self, name: str) -> None:

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.locks import Locks
+from orchestrate.dialects.measures import Measures
 from orchestrate.dialects.networks import Network
 from orchestrate.dialects.row_counts import RowCounts
 from orchestrate.dialects.scratch import Scratch
@@ -123,6 +124,8 @@ class Dialect(Protocol):
     table_sizes: str | None
     """One query: rows of schema, table, bytes, rows, and 1 where the name alone means it; None
     where there is none."""
+    measures: Measures | None
+    """What is measured of a step on a clone; None where that is not known."""
     network: Network | None
     """How its servers are reached over TCP; None where a database is a file."""
 

@@ -14,11 +14,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from orchestrate.dialects import mysql_remedies, mysql_schema, table_sizes
+from orchestrate.dialects import measures, mysql_remedies, mysql_schema, table_sizes
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.locks import Locks
+from orchestrate.dialects.measures import Measures
 from orchestrate.dialects.mysql_copies import MySQLCopies
 from orchestrate.dialects.mysql_locks import MySQLLocks
 from orchestrate.dialects.mysql_rights import MySQLRights
@@ -152,6 +153,7 @@ class MySQL:
     row_counts: RowCounts | None = MYSQL
     locks: Locks | None = MySQLLocks()
     table_sizes: str | None = table_sizes.MYSQL
+    measures: Measures | None = measures.MYSQL
     network: Network | None = MySQLNetwork()
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:

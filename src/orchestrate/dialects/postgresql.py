@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from orchestrate.dialects import postgresql_remedies, postgresql_schema, table_sizes
+from orchestrate.dialects import measures, postgresql_remedies, postgresql_schema, table_sizes
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.locks import Locks
+from orchestrate.dialects.measures import Measures
 from orchestrate.dialects.networks import Network, PostgreSQLNetwork
 from orchestrate.dialects.postgresql_copies import PostgreSQLCopies
 from orchestrate.dialects.postgresql_locks import PostgreSQLLocks
@@ -104,6 +105,7 @@ class PostgreSQL:
     row_counts: RowCounts | None = POSTGRESQL
     locks: Locks | None = PostgreSQLLocks()
     table_sizes: str | None = table_sizes.POSTGRESQL
+    measures: Measures | None = measures.POSTGRESQL
     network: Network | None = PostgreSQLNetwork()
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from orchestrate.dialects import sqlite_remedies, sqlite_schema, table_sizes
+from orchestrate.dialects import measures, sqlite_remedies, sqlite_schema, table_sizes
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.locks import Locks
+from orchestrate.dialects.measures import Measures
 from orchestrate.dialects.networks import Network
 from orchestrate.dialects.row_counts import Counted, RowCounts
 from orchestrate.dialects.scratch import Scratch, ScratchFile
@@ -88,6 +89,7 @@ class SQLite:
     row_counts: RowCounts | None = Counted()
     locks: Locks | None = SQLiteLocks()
     table_sizes: str | None = table_sizes.SQLITE
+    measures: Measures | None = measures.SQLITE
     network: Network | None = None
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:

@@ -35,6 +35,7 @@ EventKind = Literal[
     "backup.broken",
     "backup.removed",
     "drift.reported",
+    "rehearsal.finished",
     "plan.proposed",
     "approval.given",
     "approval.revoked",

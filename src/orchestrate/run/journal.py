@@ -7,8 +7,10 @@ from typing import Any, Final, cast
 
 from orchestrate.domain.events import Event, EventKind
 from orchestrate.domain.plan import Direction
+from orchestrate.domain.rehearsals import Rehearsal
 from orchestrate.planning.deeds import KINDS
 from orchestrate.planning.plan_maker import Durations
+from orchestrate.planning.rehearsals import rehearsals_of
 from orchestrate.planning.run_state import RunState, fold
 from orchestrate.stores.state import StateStore
 
@@ -21,6 +23,8 @@ _RUN_KINDS: Final[tuple[EventKind, ...]] = (
     "run.schema",
 )
 _RECENT_EVENTS: Final = 20_000
+_RECENT_REHEARSALS: Final = 50
+"""Of all environments; each is a large event."""
 
 
 def all_runs(state: StateStore) -> list[RunState]:
@@ -54,6 +58,12 @@ def durations(events: Iterable[Event]) -> Durations:
         if "seconds" in data and "file_sha256" in data:
             found[data["direction"], data["file_sha256"]] = data["seconds"]
     return found
+
+
+def rehearsals_in(state: StateStore, environment: str) -> list[Rehearsal]:
+    """Return the latest rehearsals of an environment, oldest first."""
+    events = state.last_events(_RECENT_REHEARSALS, kinds=("rehearsal.finished",))
+    return rehearsals_of(events, environment)
 
 
 def runs_with_steps(state: StateStore) -> list[RunState]:

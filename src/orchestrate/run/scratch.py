@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,7 +17,7 @@ from pathlib import PurePath
 from orchestrate.clock import Clock
 from orchestrate.dialects.scratch import PREFIX, Scratch, ScratchFile
 from orchestrate.domain.events import EventKind, NewEvent
-from orchestrate.domain.plan import Mode
+from orchestrate.domain.plan import Mode, Step
 from orchestrate.domain.snapshot import Snapshot
 from orchestrate.domain.spec import Baseline
 from orchestrate.errors import OrchestrateError
@@ -91,22 +91,31 @@ def replayed(
             baseline=baseline,
             server_undoes_ddl=access.dialect.transactional_ddl,
         )
-        for kind, block in groupby(steps, key=lambda step: step.kind):
-            if kind == "hook":
-                session.agent.close()  # the command may replace a file that it has open
-                for step in block:
-                    run_hook(step, access, Interruption(), run=f"scratch-{os.getpid()}")
-                session = open_session(access)
-                session.observe()
-                continue
-            for message in session.run(list(block), mode=mode, snapshots=False):
-                if message.event in {"start", "leaving-transaction"}:
-                    session.go()
+        session = carried(session, steps, mode)
         found = session.snapshot()
         session.agent.close()
         return found
     finally:
         session.kill()
+
+
+def carried(session: Session, steps: Sequence[Step], mode: Mode) -> Session:
+    """Carry steps out on a scratch database, recording nothing; return the agent to go on with.
+
+    Raises what befalls a revision there, as it would in a run.
+    """
+    for kind, block in groupby(steps, key=lambda step: step.kind):
+        if kind == "hook":
+            session.agent.close()  # the command may replace a file that it has open
+            for step in block:
+                run_hook(step, session.access, Interruption(), run=f"scratch-{os.getpid()}")
+            session = open_session(session.access)
+            session.observe()
+            continue
+        for message in session.run(list(block), mode=mode, snapshots=False):
+            if message.event in {"start", "leaving-transaction"}:
+                session.go()
+    return session
 
 
 def obstacle(error: OrchestrateError) -> str:

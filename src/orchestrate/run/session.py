@@ -286,8 +286,18 @@ class Session:
         rendered: Mapping[str, Any] = found["sql"]
         return rendered
 
-    def run(self, steps: Sequence[Step], *, mode: Mode, snapshots: bool) -> Iterator[Message]:
-        """Carry steps of one kind out, yielding what happens; each `start` waits for an answer."""
+    def run(
+        self,
+        steps: Sequence[Step],
+        *,
+        mode: Mode,
+        snapshots: bool,
+        measure: Mapping[str, str | None] | None = None,
+    ) -> Iterator[Message]:
+        """Carry steps of one kind out, yielding what happens; each `start` waits for an answer.
+
+        With `measure`, `committed` tells of every statement, and of locks by the query `locks`.
+        """
         return self.agent.request(
             "run",
             deadline=self.access.step_timeout,
@@ -296,6 +306,7 @@ class Session:
             mode=mode,
             snapshots=snapshots,
             steps=[_step_fields(step) for step in steps],
+            **({} if measure is None else {"measure": dict(measure)}),
         )
 
     def mark(self, step: Step) -> tuple[str, ...]:

@@ -1,0 +1,119 @@
+"""The way of a rehearsal: look, plan, clone, carry out on the clone, keep what was measured."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from orchestrate.cli.applying import nothing_to_do
+from orchestrate.cli.backing_up import order_for
+from orchestrate.cli.gating import prepare
+from orchestrate.cli.workbench import Workbench
+from orchestrate.domain.backups import BackupOrder
+from orchestrate.domain.events import NewEvent
+from orchestrate.domain.observation import Observation
+from orchestrate.domain.plan import Plan
+from orchestrate.domain.rehearsals import CloneSource, Rehearsal
+from orchestrate.domain.spec import Environment
+from orchestrate.errors import OrchestrateError
+from orchestrate.planning.backups import good_copies
+from orchestrate.planning.rehearsals import kept_value, origin
+from orchestrate.reports.backups import size
+from orchestrate.run.backups import all_backups
+from orchestrate.run.clones import Original, clone_of
+from orchestrate.run.lease_keeper import this_person
+from orchestrate.run.observe import observe_one
+from orchestrate.run.rehearsing import Rehearsed, rehearsed
+from orchestrate.run.session import Access
+
+
+def rehearse_environment(
+    bench: Workbench, environment: Environment, *, to: str | None, source: CloneSource | None
+) -> Rehearsal | None:
+    """Carry the plan of an environment out on a clone and keep what came of it.
+
+    None where there is nothing to do. Raises what looking and planning raise, `scratch-unavailable`
+    and what keeps a clone from being made; a revision that fails is in what is returned.
+    """
+    access = bench.access(environment)
+    seen = observe_one(access, bench.graphs)
+    if seen.session is None:
+        raise AssertionError
+    with seen.session:
+        made = prepare(bench, environment, seen, direction="upgrade", to=to or environment.to)
+    observation = seen.sight
+    if not isinstance(observation, Observation):
+        raise AssertionError
+    if not any(step.kind == "upgrade" for step in made.plan.steps):
+        nothing_to_do(bench, made.plan)
+        return None
+    order = _order(environment, access)
+    original = Original(
+        place=bench.scratch_place(environment, access),
+        observation=observation,
+        chain=made.chain,
+        project=bench.spec.project_of(environment),
+        order=order,
+        copies=[
+            one
+            for one in good_copies(all_backups(bench.state), environment=environment.name)
+            if one.verified is not None and one.identity == observation.identity
+        ],
+    )
+    with _ended_by_signals():
+        found = _carried_out(bench, made.plan, original, source)
+    _keep(bench, found)
+    return found
+
+
+def _order(environment: Environment, access: Access) -> BackupOrder | None:
+    try:
+        return order_for(environment, access)
+    except OrchestrateError:
+        return None
+
+
+def _carried_out(
+    bench: Workbench, plan: Plan, original: Original, source: CloneSource | None
+) -> Rehearsal:
+    say = bench.invocation.say
+    say(f"Rehearsing {plan.environment}: making a clone")
+    with clone_of(original, source) as (access, clone):
+        for one in clone.passed_over:
+            say(f"  not taken: {one}")
+        large = f", {size(clone.bytes)}" if clone.bytes is not None else ""
+        say(f"  made from {origin(clone)}{large}")
+        came: Rehearsed = rehearsed(access, plan, original.chain, say)
+    now = bench.clock.now()
+    upgrades = [step for step in plan.steps if step.kind == "upgrade"]
+    return Rehearsal(
+        id=bench.identifier("rehearsal", now),
+        environment=plan.environment,
+        at=now,
+        plan_digest=plan.digest,
+        from_heads=upgrades[0].from_heads,
+        to_heads=upgrades[-1].to_heads,
+        dialect=original.observation.dialect,
+        server_version=original.observation.server_version,
+        clone=clone,
+        steps=came.steps,
+        trouble=came.trouble,
+        remarks=came.remarks,
+    )
+
+
+def _keep(bench: Workbench, found: Rehearsal) -> None:
+    data = {**kept_value(found), "by": this_person()}
+    event = NewEvent(kind="rehearsal.finished", at=found.at, run=None, step=None, data=data)
+    bench.state.append([event])
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Have SIGTERM end the body as Ctrl-C does, so that the clone is dropped."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

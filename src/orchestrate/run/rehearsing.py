@@ -1,0 +1,319 @@
+"""Carrying a plan's revisions out on a clone: forward, back and forward again, measured.
+
+Nothing is recorded as a run, no lease is taken, the target is not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from orchestrate.dialects.measures import contents_from
+from orchestrate.domain.plan import Plan, Step
+from orchestrate.domain.rehearsals import (
+    CloneState,
+    Contents,
+    MeasuredStatement,
+    RehearsalTrouble,
+    RehearsedStep,
+    Verdict,
+)
+from orchestrate.errors import OrchestrateError
+from orchestrate.planning.actions import not_expected
+from orchestrate.planning.chain import Chain
+from orchestrate.planning.rehearsals import (
+    Lost,
+    backwards,
+    contents_of,
+    held_locks,
+    judged,
+    rewritten_tables,
+    whole_file_lock,
+)
+from orchestrate.run.explaining import explained_step
+from orchestrate.run.observe import open_session
+from orchestrate.run.scratch import carried
+from orchestrate.run.session import Access, Session
+
+_NEVER_RUN = {
+    "missing": "it has no downgrade",
+    "raises": "its downgrade refuses",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsed:
+    """What came of it."""
+
+    steps: tuple[RehearsedStep, ...]
+    trouble: RehearsalTrouble | None
+    remarks: tuple[str, ...]
+
+
+def rehearsed(access: Access, plan: Plan, chain: Chain, say: Callable[[str], None]) -> Rehearsed:
+    """Carry a plan's revisions out on the clone that `access` leads to."""
+    stage = _Stage(access=access, plan=plan, chain=chain, say=say, session=open_session(access))
+    try:
+        stage.session.observe()
+        stage.forward()
+        if stage.trouble is None:
+            stage.check()
+            stage.back()
+            stage.again()
+    finally:
+        stage.session.kill()
+    steps = tuple(stage.told[step.id] for step in stage.steps)
+    return Rehearsed(steps=steps, trouble=stage.trouble, remarks=tuple(stage.remarks))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Stage:
+    """A clone on which a plan is at work."""
+
+    access: Access
+    plan: Plan
+    chain: Chain
+    say: Callable[[str], None]
+    session: Session
+    told: dict[str, RehearsedStep] = field(default_factory=dict)
+    states: list[CloneState] = field(default_factory=list)
+    """Before the first step and after each."""
+    undone: list[Step] = field(default_factory=list)
+    """Steps that the way back has taken back, the last one first."""
+    trouble: RehearsalTrouble | None = None
+    remarks: list[str] = field(default_factory=list)
+    stuck: bool = False
+    """The way back ended where nothing can be run again."""
+    unreadable: bool = False
+    """What columns hold could not be read: it is not tried again."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Return the steps that run revisions."""
+        return tuple(step for step in self.plan.steps if step.kind == "upgrade")
+
+    # --- forward ------------------------------------------------------------------------------
+
+    def forward(self) -> None:
+        """Run every step and measure it; the first that fails ends it."""
+        for step in self.steps:
+            self.told[step.id] = RehearsedStep(
+                step=step.id,
+                revision=step.revision,
+                title=step.title,
+                file=step.file,
+                file_sha256=step.file_sha256,
+                contents=contents_of(step),
+                seconds=None,
+            )
+        before = [step for step in self.plan.steps if step.kind == "stamp" or step.command]
+        self.session = carried(self.session, before, self.plan.mode)
+        self.states.append(self._state())
+        for number, step in enumerate(self.steps, 1):
+            self.say(f"  {number}/{len(self.steps)} {step.revision} {step.title}")
+            earlier = self._facts()
+            try:
+                done = self._run(step, measure=True)
+            except OrchestrateError as error:
+                self.trouble = self._explained(step, error)
+                return
+            self.told[step.id] = self._measured(step, done, earlier, self._facts())
+            self.states.append(self._state())
+
+    def _run(self, step: Step, *, measure: bool = False) -> Mapping[str, Any]:
+        """Carry one step out and return what the agent tells of it once it is committed."""
+        measures = self.access.dialect.measures
+        wanted = {"locks": measures.locks if measures else None} if measure else None
+        found: Mapping[str, Any] | None = None
+        try:
+            for message in self.session.run(
+                [step], mode=self.plan.mode, snapshots=False, measure=wanted
+            ):
+                if message.event in {"start", "leaving-transaction"}:
+                    self.session.go()
+                elif message.event == "committed":
+                    found = message.fields
+        except OrchestrateError:
+            self.session.kill()  # it is of no use after an error
+            raise
+        if found is None:
+            raise OrchestrateError("agent-failed", f"step {step.id} was not carried out")
+        return found
+
+    def _explained(self, step: Step, error: OrchestrateError) -> RehearsalTrouble:
+        told = explained_step(error, step, self.access.dialect, environment=self.plan.environment)
+        failing = error.details.get("failing")
+        return RehearsalTrouble(
+            step=step.id,
+            code=told.code,
+            message=told.message,
+            hint=told.hint,
+            statement=failing if isinstance(failing, str) else None,
+        )
+
+    def _measured(
+        self,
+        step: Step,
+        done: Mapping[str, Any],
+        earlier: Mapping[str, Any],
+        later: Mapping[str, Any],
+    ) -> RehearsedStep:
+        measures = self.access.dialect.measures
+        statements = tuple(MeasuredStatement(**one) for one in done.get("measured", ()))
+        seconds = float(done["seconds"])
+        observation = self.session.observation
+        table = observation.version_table if observation else "alembic_version"
+        home = table.rpartition(".")[0] or None
+        locks = None
+        if measures and measures.whole_file:
+            locks = whole_file_lock(measures.whole_file, statements, seconds)
+        elif measures and measures.locks:
+            locks = held_locks(done.get("locks", ()), version_table=table, home=home)
+        rewritten = written = None
+        if "files" in earlier and "files" in later:
+            rewritten = rewritten_tables(earlier["files"], later["files"], home=home)
+        if "written" in earlier and "written" in later:
+            written = _number(later["written"]) - _number(earlier["written"])
+        return replace(
+            self.told[step.id],
+            seconds=seconds,
+            statements=statements,
+            statement_count=int(done["statements"]),
+            locks=locks,
+            rewritten=rewritten,
+            written_bytes=written,
+        )
+
+    # --- checks -------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Ask the queries of `verify` on the clone; what does not hold there is a remark."""
+        for step in self.plan.steps:
+            action = step.action
+            if step.kind != "verify" or action is None:
+                continue
+            if action.sql is None:
+                self.remarks.append(f"`{step.title}` was not run: it would not see the clone")
+                continue
+            found = self.session.statement(action.sql, read_only=True, seconds=action.seconds)
+            problem = found["problem"] or not_expected(action, found["rows"], more=found["more"])
+            if problem:
+                told = self.access.redactor.redact(problem)
+                self.remarks.append(f"the check `{step.title}` does not hold on the clone: {told}")
+
+    # --- back and forward again ---------------------------------------------------------------
+
+    def back(self) -> None:
+        """Take the steps back, the last one first, as far as there is a way."""
+        already = Lost()
+        for number in range(len(self.steps) - 1, -1, -1):
+            step = self.steps[number]
+            never = self._never(step)
+            if never:
+                self._judge(step, "irreversible", (never,), number)
+                return
+            try:
+                done = self._run(backwards(step))
+            except OrchestrateError as error:
+                told = f"its downgrade fails: {self._explained(step, error).message}"
+                self._judge(step, "irreversible", (told,), number)
+                self._take_up(step)
+                return
+            kind = self._downgrade(step)
+            verdict, reasons, already = judged(kind, self.states[number], self._state(), already)
+            self.told[step.id] = replace(
+                self.told[step.id],
+                verdict=verdict,
+                reasons=reasons,
+                back_seconds=float(done["seconds"]),
+            )
+            if verdict == "irreversible":
+                # What is there is not what those before it, or after it, expect.
+                self._judge(step, verdict, reasons, number)
+                self.stuck = True
+                return
+            self.undone.append(step)
+
+    def _take_up(self, step: Step) -> None:
+        """Go on with another agent after a failure that the server has undone."""
+        if self.access.dialect.transactional_ddl and step.transactional:
+            self.session = open_session(self.access)
+            self.session.observe()
+        else:
+            self.stuck = True
+
+    def _never(self, step: Step) -> str | None:
+        return _NEVER_RUN.get(self._downgrade(step))
+
+    def _downgrade(self, step: Step) -> str:
+        """Return the worst that the step's revisions have for a downgrade."""
+        kinds = []
+        for revision in contents_of(step):
+            known = self.chain.by_id[revision]
+            joins = len(known.down) > 1 and known.downgrade == "empty"
+            kinds.append("present" if joins else known.downgrade)
+        for one in ("missing", "raises", "empty"):
+            if one in kinds:
+                return one
+        return "present"
+
+    def _judge(self, step: Step, verdict: Verdict, reasons: Sequence[str], number: int) -> None:
+        """Note a verdict, and that the steps before this one were not reached."""
+        self.told[step.id] = replace(self.told[step.id], verdict=verdict, reasons=tuple(reasons))
+        for other in self.steps[:number]:
+            self.told[other.id] = replace(
+                self.told[other.id],
+                verdict="unreached",
+                reasons=(f"the way back ends at {step.revision}",),
+            )
+
+    def again(self) -> None:
+        """Run forward once more what was taken back; what fails then has no whole way back."""
+        for step in reversed(() if self.stuck else self.undone):
+            try:
+                done = self._run(step)
+            except OrchestrateError as error:
+                told = f"after its downgrade it fails: {self._explained(step, error).message}"
+                was = self.told[step.id]
+                self.told[step.id] = replace(
+                    was, verdict="irreversible", reasons=(*was.reasons, told)
+                )
+                return
+            self.told[step.id] = replace(self.told[step.id], again_seconds=float(done["seconds"]))
+
+    # --- what the clone holds -----------------------------------------------------------------
+
+    def _facts(self) -> Mapping[str, Any]:
+        """Return which files tables have and what was written so far, where that can be read."""
+        measures = self.access.dialect.measures
+        found: dict[str, Any] = {}
+        for name in ("files", "written"):
+            query = getattr(measures, name, None)
+            if query:
+                found[name] = self.session.query({name: query})[name]
+        return found
+
+    def _state(self) -> CloneState:
+        return CloneState(schema=self.session.snapshot(), contents=self._contents())
+
+    def _contents(self) -> Contents | None:
+        """Return what columns hold; None, with a remark, where that cannot be read."""
+        measures = self.access.dialect.measures
+        if measures is None or self.unreadable:
+            return None
+        try:
+            columns = self.session.query({"columns": measures.columns})["columns"]
+            queries, places = measures.contents(columns)
+            return contents_from(places, self.session.query(queries))
+        except OrchestrateError as error:
+            self.unreadable = True
+            self.remarks.append(f"rows and values were not compared: {error.message}")
+            self.session.kill()
+            self.session = open_session(self.access)
+            self.session.observe()
+            return None
+
+
+def _number(rows: Sequence[Sequence[object]]) -> int:
+    return int(float(str(rows[0][0] or 0)))

@@ -1,0 +1,143 @@
+"""`rehearse`: a plan on a clone, measured, taken back, and the clone dropped whatever happens."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+from tests.cli.test_backups import order, scratch_databases
+from tests.support.databases import Database
+from tests.support.workspace import Workspace
+
+CHILD = (sys.executable, "-m", "tests.support.crash_child")
+KILLED = -9
+SERVERS = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
+def prod(workspace: Workspace, database: Database) -> Workspace:
+    """Return a workspace with `prod` at r001, two rows, and three revisions ahead."""
+    project = workspace.project.linear(1)
+    project.revision(
+        "r002",
+        down="r001",
+        upgrade="""
+            op.add_column("t1", sa.Column("note", sa.String(100)))
+            op.execute("UPDATE t1 SET note = upper(name)")
+        """,
+        downgrade='op.drop_column("t1", "note")',
+        doc="fill notes",
+    )
+    project.revision(
+        "r003",
+        down="r002",
+        upgrade='op.drop_column("t1", "kept")',
+        downgrade='op.add_column("t1", sa.Column("kept", sa.String(20)))',
+        doc="drop what was kept",
+    )
+    project.revision(
+        "r004",
+        down="r003",
+        upgrade='op.create_index("ix_t1_name", "t1", ["name"])',
+        downgrade='op.drop_index("ix_t1_name", table_name="t1")',
+        doc="index names",
+    )
+    workspace.environment("prod", database)
+    workspace.ok("apply", "prod", "--to", "r001", "--yes")
+    database.execute(
+        "ALTER TABLE t1 ADD COLUMN kept VARCHAR(20)",
+        "INSERT INTO t1 (id, name, kept) VALUES (1, 'one', 'x'), (2, 'two', 'y')",
+    )
+    return workspace
+
+
+def rehearsed(workspace: Workspace, *arguments: str, status: int = 0) -> dict[str, Any]:
+    found = workspace.call("rehearse", "prod", "--format", "json", *arguments)
+    assert found.status == status, f"{found.status}\n{found.stdout}\n{found.stderr}"
+    value: dict[str, Any] = found.json()
+    return value
+
+
+@SERVERS
+def test_on_a_copy_of_the_live_database_then_of_a_backup(
+    prod: Workspace, database: Database
+) -> None:
+    """Time, rows and locks of each step, what is lost on the way back; the plan tells of it."""
+    found = rehearsed(prod, "--exit-code", status=3)
+    assert (found["succeeded"], found["clone"]["source"]) == (True, "live")
+    assert found["clone"]["passed_over"] == ["backup: no proven backup is in the catalogue"]
+    assert [(one["revision"], one["verdict"]) for one in found["steps"]] == [
+        ("r002", "reversible"),
+        ("r003", "lossy"),
+        ("r004", "reversible"),
+    ]
+    fill, drop, _ = found["steps"]
+    update = next(one for one in fill["statements"] if one["text"].startswith("UPDATE"))
+    assert update["rows"] == 2
+    assert drop["reasons"] == ["column t1.kept holds other values"]
+    assert all(one["again_seconds"] is not None for one in found["steps"])
+    locks = {(one["table"], one["mode"]) for one in fill["locks"]}
+    everything = ("the whole file", "EXCLUSIVE")
+    assert (everything if database.kind == "sqlite" else ("t1", "ACCESS EXCLUSIVE")) in locks
+    # Nothing of it is left, nothing was changed, no run is recorded.
+    assert scratch_databases(database) == []
+    assert prod.state("prod")["heads"] == ["r001"]
+    assert len(prod.ok("history", "--format", "json").json()["runs"]) == 1
+    assert not list((prod.folder / ".orchestrate").glob("rehearsal-*"))
+
+    plan = prod.ok("plan", "prod", "--format", "json").json()
+    (told,) = [one for one in plan["findings"] if one["code"] == "rehearsed"]
+    assert "on a copy of the live database" in told["message"]
+    assert "r003 is lossy" in told["message"]
+    assert [one["estimate_seconds"] for one in plan["steps"]] == [
+        one["seconds"] for one in found["steps"]
+    ]
+
+    prod.environment("prod", database, backup=order(database, verify="restore"))
+    copy = prod.ok("backup", "prod", "--format", "json").json()
+    prod.ok("apply", "prod", "--to", "r002", "--yes", "--override", "backup", "--reason", "a test")
+    text = prod.ok("rehearse", "prod").stdout
+    assert f"a copy of backup {copy['id']}" in text
+    assert "brought up by 1 revision first" in text
+    assert "lossy" in text
+    prod.ok("history", "--verify")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_what_has_no_way_back_and_what_fails(prod: Workspace, database: Database) -> None:
+    """A downgrade that refuses ends the way back; a step that fails is told as `apply` would."""
+    prod.project.revision(
+        "r005",
+        down="r004",
+        upgrade='op.create_table("more", sa.Column("id", sa.Integer, primary_key=True))',
+        downgrade="raise NotImplementedError",
+        doc="no way back",
+    )
+    found = rehearsed(prod, "--exit-code", "--from", "schema", "--to", "r005", status=1)
+    assert found["trouble"]["step"] == "002-r003"  # `kept` was made by hand
+    assert found["steps"][1]["seconds"] is None
+    found = rehearsed(prod, "--exit-code", status=3)
+    assert [(one["revision"], one["verdict"]) for one in found["steps"]] == [
+        ("r002", "unreached"),
+        ("r003", "unreached"),
+        ("r004", "unreached"),
+        ("r005", "irreversible"),
+    ]
+    assert found["steps"][-1]["reasons"] == ["its downgrade refuses"]
+    assert scratch_databases(database) == []
+    assert prod.ok("rehearse", "prod", "--format", "markdown").stdout.startswith("### Rehearsal")
+    prod.ok("apply", "prod", "--yes")
+    assert "nothing to do" in prod.ok("rehearse", "prod").stdout
+
+
+@SERVERS
+def test_killed_in_the_middle(prod: Workspace, database: Database) -> None:
+    """What a killed rehearsal left is dropped by the next command that makes a clone."""
+    died = prod.call("rehearse", "prod", program=(*CHILD, "go:2", "--"))
+    assert died.status == KILLED
+    assert scratch_databases(database)
+    rehearsed(prod)
+    assert scratch_databases(database) == []
+    prod.ok("history", "--verify")
