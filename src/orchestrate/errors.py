@@ -62,6 +62,7 @@ CODES: Final[Mapping[str, tuple[ExitStatus, str]]] = {
     "window-closed": (_GATE, "The maintenance window is closed, or too short for the next step"),
     "not-promoted": (_GATE, "The revisions did not succeed where they have to run first"),
     "policy-blocked": (_GATE, "The policy of the environment does not let this plan through"),
+    "not-rehearsed": (_GATE, "The policy wants a rehearsal of these very revisions that went well"),
     "approval-missing": (_GATE, "Fewer people approved the plan than the spec asks for"),
     "approval-stale": (_GATE, "What was approved is another plan: something moved since"),
     "approval-elsewhere": (_GATE, "What was approved is a plan of another environment"),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrate.domain.drift import Against, Comparison, DriftReport
     from orchestrate.domain.leases import Lease
     from orchestrate.domain.plan import Plan
+    from orchestrate.domain.rehearsals import CloneSource, Rehearsal
     from orchestrate.planning.run_state import RunState
     from orchestrate.reports.standings import StatusRow
 
@@ -152,6 +153,22 @@ class Looks:
             return lint_spec(bench, asked).findings
 
         return self._caller.look(findings)
+
+    def rehearse(
+        self, environment: str, *, to: str | None = None, source: CloneSource | None = None
+    ) -> Rehearsal | None:
+        """Carry the plan out on a clone and return what was measured; None: nothing to do.
+
+        A revision that fails there is in its `trouble`. The target is not changed.
+        """
+
+        def rehearsal(bench: Workbench) -> Rehearsal | None:
+            from orchestrate.cli.rehearsing import rehearse_environment  # noqa: PLC0415  (heavy)
+
+            declared = bench.environment(environment)
+            return rehearse_environment(bench, declared, to=to, source=source)[1]
+
+        return self._caller.look(rehearsal)
 
     # --- the journal --------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from orchestrate.planning.gates import (
 from orchestrate.planning.identities import IdentityVerdict
 from orchestrate.planning.policy import findings_for, policy_gate
 from orchestrate.planning.promotion import promoted_contents, promotion_gate
+from orchestrate.planning.rehearsals import rehearsal_gate
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import is_empty
 from orchestrate.planning.windows import WindowState, fits, window_state
@@ -103,6 +104,10 @@ def _gates_of_plan(
 ) -> tuple[Gate, ...]:
     """Return the declared gates that ask what a plan does."""
     found: list[Gate] = list(policy_gate(environment.policy, plan))
+    if environment.policy is not None and environment.policy.rehearsed:
+        from orchestrate.run.journal import rehearsals_in  # noqa: PLC0415  (only who asks pays)
+
+        found += rehearsal_gate(plan, rehearsals_in(bench.state, environment.name))
     if seen.graph is not None:
         chain = bench.chain(seen.graph)
         found += _promotion(bench, environment, chain, promoted_contents(plan.steps))
@@ -194,6 +199,8 @@ def _way_through(gate: Gate, plan: Plan, approving: str) -> str | None:
         return f"{gate.hint}; {_by_force(gate)}"
     if gate.kind == "approval":
         return f"{approving}; {_by_force(gate)}"
+    if gate.kind == "rehearsal":
+        return f"`orchestrate rehearse {plan.environment}` does it on a clone; {_by_force(gate)}"
     if gate.kind == "promotion":
         first = "`orchestrate history` tells what ran there; "
         return first + _by_force(gate)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast, get_args
 
 import click
@@ -45,14 +48,18 @@ def rehearse(
 
     ENV itself is not changed. The clone is a database beside it and is dropped in any case.
     """
+    from orchestrate.cli.applying import nothing_to_do  # noqa: PLC0415  (`--help` is quick)
     from orchestrate.cli.rehearsing import rehearse_environment  # noqa: PLC0415
     from orchestrate.cli.workbench import Workbench  # noqa: PLC0415  (`--help` is quick)
 
     bench = Workbench(invocation)
     declared = bench.environment(one_environment(environment, environment_option))
-    found = rehearse_environment(bench, declared, to=to, source=cast("CloneSource | None", source))
+    with _ended_by_signals():
+        plan, found = rehearse_environment(
+            bench, declared, to=to, source=cast("CloneSource | None", source)
+        )
     if found is None:
-        return ExitStatus.DONE
+        return nothing_to_do(bench, plan)
     _print(invocation, found)
     if not found.succeeded:
         return ExitStatus.FAILED
@@ -73,3 +80,13 @@ def _print(invocation: Invocation, found: Rehearsal) -> None:
             invocation.data(rehearsal_markdown(found))
         case _:
             invocation.data(rehearsal_text(found))
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Have SIGTERM end the body as Ctrl-C does, so that the clone is dropped."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

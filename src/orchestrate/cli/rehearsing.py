@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from orchestrate.cli.applying import nothing_to_do
 from orchestrate.cli.backing_up import order_for
-from orchestrate.cli.gating import prepare
+from orchestrate.cli.gating import looked_at, prepare
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.backups import BackupOrder
 from orchestrate.domain.events import NewEvent
-from orchestrate.domain.observation import Observation
 from orchestrate.domain.plan import Plan
 from orchestrate.domain.rehearsals import CloneSource, Rehearsal
 from orchestrate.domain.spec import Environment
@@ -30,10 +24,10 @@ from orchestrate.run.session import Access
 
 def rehearse_environment(
     bench: Workbench, environment: Environment, *, to: str | None, source: CloneSource | None
-) -> Rehearsal | None:
+) -> tuple[Plan, Rehearsal | None]:
     """Carry the plan of an environment out on a clone and keep what came of it.
 
-    None where there is nothing to do. Raises what looking and planning raise, `scratch-unavailable`
+    No rehearsal where there is nothing to do. Raises what looking and planning raise, `scratch-unavailable`
     and what keeps a clone from being made; a revision that fails is in what is returned.
     """
     access = bench.access(environment)
@@ -42,12 +36,9 @@ def rehearse_environment(
         raise AssertionError
     with seen.session:
         made = prepare(bench, environment, seen, direction="upgrade", to=to or environment.to)
-    observation = seen.sight
-    if not isinstance(observation, Observation):
-        raise AssertionError
+        observation, _ = looked_at(bench, seen)
     if not any(step.kind == "upgrade" for step in made.plan.steps):
-        nothing_to_do(bench, made.plan)
-        return None
+        return made.plan, None
     order = _order(environment, access)
     original = Original(
         place=bench.scratch_place(environment, access),
@@ -61,10 +52,9 @@ def rehearse_environment(
             if one.verified is not None and one.identity == observation.identity
         ],
     )
-    with _ended_by_signals():
-        found = _carried_out(bench, made.plan, original, source)
+    found = _carried_out(bench, made.plan, original, source)
     _keep(bench, found)
-    return found
+    return made.plan, found
 
 
 def _order(environment: Environment, access: Access) -> BackupOrder | None:
@@ -107,13 +97,3 @@ def _keep(bench: Workbench, found: Rehearsal) -> None:
     data = {**kept_value(found), "by": this_person()}
     event = NewEvent(kind="rehearsal.finished", at=found.at, run=None, step=None, data=data)
     bench.state.append([event])
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Have SIGTERM end the body as Ctrl-C does, so that the clone is dropped."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

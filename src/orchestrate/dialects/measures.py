@@ -5,7 +5,6 @@ Every query reads only. `{pid}` stands for the server's session number of env.py
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -31,7 +30,7 @@ class Measures:
     columns: str
     """Rows of schema or null, table, column, in the order of the columns."""
     value: str
-    """An aggregate over `{column}` that changes with what stands in it, whatever the rows' order."""
+    """An aggregate over `{column}` that changes with what stands in it, whatever the order."""
     quote: str
 
     def contents(self, columns: Sequence[Sequence[object]]) -> tuple[Mapping[str, str], _Places]:
@@ -69,11 +68,6 @@ def contents_from(places: _Places, rows: Mapping[str, Sequence[Sequence[object]]
         for index, key in enumerate(keys[1:]):
             found[key] = " ".join(values[1 + 2 * index : 3 + 2 * index])
     return found
-
-
-def lock_mode(name: str) -> str:
-    """Return `ACCESS EXCLUSIVE` for PostgreSQL's `AccessExclusiveLock`."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("Lock")).upper()
 
 
 _ORDINARY: Final = "namespace.nspname !~ '^pg_' AND namespace.nspname <> 'information_schema'"

@@ -197,6 +197,10 @@ class Policy(Model):
         alias="outside-transaction",
         description="Steps that the server does not undo when they fail.",
     )
+    rehearsed: Literal["required"] | None = Field(
+        default=None,
+        description="Nothing is applied that was not rehearsed here, as it is now, and went well.",
+    )
 
 
 _QUOTED: Final = re.compile(

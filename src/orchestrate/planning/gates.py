@@ -11,13 +11,14 @@ from orchestrate.domain.plan import Gate
 from orchestrate.domain.spec_protections import Window
 from orchestrate.planning.windows import WindowState, window_state
 
-OVERRIDABLE = frozenset({"approval", "backup", "policy", "promotion", "window"})
+OVERRIDABLE = frozenset({"approval", "backup", "policy", "promotion", "rehearsal", "window"})
 """Never identity, nor the lease."""
 _CODES: Mapping[str, str] = {
     "window": "window-closed",
     "backup": "backup-impossible",
     "promotion": "not-promoted",
     "policy": "policy-blocked",
+    "rehearsal": "not-rehearsed",
 }
 _UNAMBIGUOUS_SECONDS = 6 * 86400
 

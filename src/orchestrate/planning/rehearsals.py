@@ -8,15 +8,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from orchestrate.dialects.difference import compare, describe
-from orchestrate.dialects.measures import lock_mode
 from orchestrate.domain.durations import duration
 from orchestrate.domain.events import Event
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.plan import Direction, Gate, Plan, Step
 from orchestrate.domain.rehearsals import (
     Clone,
-    CloneState,
+    Contents,
     HeldLock,
     MeasuredStatement,
     Rehearsal,
@@ -24,7 +22,6 @@ from orchestrate.domain.rehearsals import (
     RehearsedStep,
     Verdict,
 )
-from orchestrate.domain.snapshot import GRANTS
 
 FORMAT: Final = "orchestrate.rehearsal/1"
 _KEPT_STATEMENTS: Final = 5
@@ -39,7 +36,7 @@ _SHOWN: Final = 3
 def held_locks(
     rows: Sequence[Sequence[Any]], *, version_table: str, home: str | None
 ) -> tuple[HeldLock, ...]:
-    """Return the locks that an agent saw, longest first: of each table the strongest is not guessed.
+    """Return the locks that an agent saw, longest first.
 
     `home` is the schema that need not be named. The version table's own are left out.
     """
@@ -90,39 +87,42 @@ class Lost:
         return (*self.schema, *self.contents)
 
 
-def lost(before: CloneState, after: CloneState) -> Lost:
-    """Return what did not come back: objects of the schema, rows, values of columns."""
-    differences = compare(before.schema, after.schema, without=GRANTS)
-    told = tuple(describe(one) for one in differences if one.object != "column order")
-    if before.contents is None or after.contents is None:
-        return Lost(told)
+def lost(differences: Sequence[str], before: Contents | None, after: Contents | None) -> Lost:
+    """Return what did not come back: objects of the schema, rows, values of columns.
+
+    `differences` are those of the schemas, in words; contents that could not be read say nothing.
+    """
+    if before is None or after is None:
+        return Lost(tuple(differences))
     sentences = []
-    for (table, column), was in sorted(before.contents.items()):
-        now = after.contents.get((table, column))
+    for (table, column), was in sorted(before.items()):
+        now = after.get((table, column))
         if now is None or now == was:
             continue  # a table or column that is not there is told by the schema
         if not column:
             sentences.append(f"table {table} has {now} rows where it had {was}")
-        elif before.contents.get((table, "")) == after.contents.get((table, "")):
+        elif before.get((table, "")) == after.get((table, "")):
             sentences.append(f"column {table}.{column} holds other values")
-    return Lost(told, tuple(sentences))
+    return Lost(tuple(differences), tuple(sentences))
 
 
-def judged(
-    downgrade: str, before: CloneState, after: CloneState, already: Lost
-) -> tuple[Verdict, tuple[str, ...], Lost]:
-    """Return what a way back is worth, why, and all that is lost by then.
+def judged(downgrade: str, found: Lost, already: Lost) -> tuple[Verdict, tuple[str, ...]]:
+    """Return what a way back is worth, and why.
 
-    `already` is what was lost on the way from the end to where this step begins: that is no fault
-    of this one.
+    `downgrade` is what the revision has for one, `found` what is lost once it was run, `already`
+    what was lost on the way from the end to where this step begins: that is no fault of this one.
     """
-    found = lost(before, after)
     own = tuple(one for one in found.everything if one not in already.everything)
     if not own:
-        return "reversible", (), found
+        return "reversible", ()
     if downgrade == "empty":
-        return "irreversible", ("its downgrade is empty", *own), found
-    return "lossy", own, found
+        return "irreversible", ("its downgrade is empty", *own)
+    return "lossy", own
+
+
+def lock_mode(name: str) -> str:
+    """Return `ACCESS EXCLUSIVE` for PostgreSQL's `AccessExclusiveLock`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("Lock")).upper()
 
 
 def backwards(step: Step) -> Step:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from orchestrate.dialects.difference import compare, describe
 from orchestrate.dialects.measures import contents_from
 from orchestrate.domain.plan import Plan, Step
 from orchestrate.domain.rehearsals import (
@@ -19,6 +20,7 @@ from orchestrate.domain.rehearsals import (
     RehearsedStep,
     Verdict,
 )
+from orchestrate.domain.snapshot import GRANTS
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.actions import not_expected
 from orchestrate.planning.chain import Chain
@@ -28,6 +30,7 @@ from orchestrate.planning.rehearsals import (
     contents_of,
     held_locks,
     judged,
+    lost,
     rewritten_tables,
     whole_file_lock,
 )
@@ -221,7 +224,9 @@ class _Stage:
                 self._take_up(step)
                 return
             kind = self._downgrade(step)
-            verdict, reasons, already = judged(kind, self.states[number], self._state(), already)
+            found = _lost(self.states[number], self._state())
+            verdict, reasons = judged(kind, found, already)
+            already = found
             self.told[step.id] = replace(
                 self.told[step.id],
                 verdict=verdict,
@@ -313,6 +318,12 @@ class _Stage:
             self.session = open_session(self.access)
             self.session.observe()
             return None
+
+
+def _lost(before: CloneState, after: CloneState) -> Lost:
+    differences = compare(before.schema, after.schema, without=GRANTS)
+    told = [describe(one) for one in differences if one.object != "column order"]
+    return lost(told, before.contents, after.contents)
 
 
 def _number(rows: Sequence[Sequence[object]]) -> int:

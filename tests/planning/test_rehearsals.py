@@ -1,0 +1,220 @@
+"""Rehearsals: verdicts, locks, what the journal keeps, what a plan is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from orchestrate.domain.events import Event
+from orchestrate.domain.plan import Plan, Step
+from orchestrate.domain.rehearsals import (
+    Clone,
+    HeldLock,
+    MeasuredStatement,
+    Rehearsal,
+    RehearsalTrouble,
+    RehearsedStep,
+)
+from orchestrate.planning.rehearsals import (
+    Lost,
+    held_locks,
+    judged,
+    kept_value,
+    lost,
+    rehearsal_from_value,
+    rehearsal_gate,
+    rehearsals_of,
+    rehearsed_durations,
+    rehearsed_finding,
+    rewritten_tables,
+    whole_file_lock,
+)
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def statement(text: str, at: float, seconds: float = 0.1) -> MeasuredStatement:
+    return MeasuredStatement(text=text, at=at, seconds=seconds, rows=1)
+
+
+def step(number: int, **keys: Any) -> RehearsedStep:
+    told = {
+        "step": f"00{number}-r{number}",
+        "revision": f"r{number}",
+        "title": "",
+        "file": f"r{number}.py",
+        "file_sha256": f"sha{number}",
+        "contents": {f"r{number}": f"sha{number}"},
+        "seconds": 6.0,
+        "back_seconds": 1.0,
+        "locks": (HeldLock(table="orders", mode="ACCESS EXCLUSIVE", seconds=3.1),),
+        "rewritten": ("orders",),
+        "verdict": "reversible",
+    }
+    return RehearsedStep(**{**told, **keys})
+
+
+def rehearsal(*steps: RehearsedStep, **keys: Any) -> Rehearsal:
+    clone = Clone(source="backup", copy="night-1", made_at=NOW, bytes=1, seconds=1.0)
+    told = {
+        "id": "rehearsal-1",
+        "environment": "prod",
+        "at": NOW - timedelta(hours=2),
+        "plan_digest": "sha256:1",
+        "from_heads": (),
+        "to_heads": ("r2",),
+        "dialect": "postgresql",
+        "server_version": "PostgreSQL 15",
+        "clone": clone,
+        "steps": steps,
+    }
+    return Rehearsal(**{**told, **keys})
+
+
+def trouble_of(where: str) -> RehearsalTrouble:
+    return RehearsalTrouble(step=where, code="step-failed", message="no", hint=None, statement=None)
+
+
+def plan(*numbers: int) -> Plan:
+    steps = tuple(
+        Step(
+            id=f"00{number}-r{number}",
+            kind="upgrade",
+            target="prod",
+            title="",
+            revision=f"r{number}",
+            from_heads=(),
+            to_heads=(f"r{number}",),
+            transactional=True,
+            file=f"r{number}.py",
+            file_sha256=f"sha{number}",
+        )
+        for number in numbers
+    )
+    return Plan(
+        id="plan-1",
+        digest="sha256:1",
+        created_at=NOW,
+        environment="prod",
+        direction="upgrade",
+        to="heads",
+        mode="session",
+        spec_digest="",
+        basis=(),
+        steps=steps,
+        gates=(),
+        findings=(),
+        tool_version="0",
+    )
+
+
+def test_locks_are_the_tables_with_the_longest_first() -> None:
+    """The version table's own are no news; the home schema need not be named."""
+    rows = [
+        ["public", "orders", "ShareRowExclusiveLock", 1.0],
+        ["audit", "log", "AccessExclusiveLock", 3.0],
+        ["public", "alembic_version", "RowExclusiveLock", 9.0],
+    ]
+    found = held_locks(rows, version_table="public.alembic_version", home="public")
+    assert [(one.table, one.mode, one.seconds) for one in found] == [
+        ("audit.log", "ACCESS EXCLUSIVE", 3.0),
+        ("orders", "SHARE ROW EXCLUSIVE", 1.0),
+    ]
+
+
+def test_a_file_is_locked_from_the_first_statement_that_writes() -> None:
+    """Reading locks nobody out."""
+    reading = [statement("SELECT 1", 0.0), statement("  pragma table_info(t)", 0.5)]
+    assert whole_file_lock("the whole file", reading, 4.0) == ()
+    (found,) = whole_file_lock("the whole file", [*reading, statement("UPDATE t", 1.0)], 4.0)
+    assert found.seconds == 3.0
+
+
+def test_a_table_is_rewritten_when_it_was_there_and_has_another_file() -> None:
+    """A new table is not rewritten."""
+    before = [["public", "a", 1], ["public", "b", 2], ["x", "c", 3]]
+    after = [["public", "a", 1], ["public", "b", 5], ["x", "c", 6], ["public", "new", 7]]
+    assert rewritten_tables(before, after, home="public") == ("b", "x.c")
+
+
+@pytest.mark.parametrize(
+    ("downgrade", "found", "already", "verdict", "reasons"),
+    [
+        ("present", Lost(), Lost(), "reversible", ()),
+        ("present", Lost(("index a removed",)), Lost(), "lossy", ("index a removed",)),
+        ("present", Lost(("index a removed",)), Lost(("index a removed",)), "reversible", ()),
+        ("empty", Lost(), Lost(), "reversible", ()),
+        (
+            "empty",
+            Lost((), ("table t has 0 rows where it had 2",)),
+            Lost(),
+            "irreversible",
+            ("its downgrade is empty", "table t has 0 rows where it had 2"),
+        ),
+    ],
+)
+def test_verdicts(
+    downgrade: str, found: Lost, already: Lost, verdict: str, reasons: tuple[str, ...]
+) -> None:
+    """What a later revision lost is no fault of an earlier one."""
+    assert judged(downgrade, found, already) == (verdict, reasons)
+
+
+def test_contents_are_rows_first_and_then_values() -> None:
+    """Where rows are missing, every column differs: once is enough. What is gone the schema has."""
+    before = {("t", ""): "2", ("t", "a"): "x", ("u", ""): "1", ("u", "b"): "y", ("v", ""): "3"}
+    after = {("t", ""): "0", ("t", "a"): "-", ("u", ""): "1", ("u", "b"): "z"}
+    assert lost(("table v removed",), before, after) == Lost(
+        ("table v removed",),
+        ("table t has 0 rows where it had 2", "column u.b holds other values"),
+    )
+    assert lost((), None, after) == Lost()
+
+
+def test_the_journal_keeps_the_slowest_statements() -> None:
+    """What it kept is read again, of this environment alone."""
+    many = tuple(statement(f"S{number}", number, number / 10) for number in range(9))
+    whole = rehearsal(step(1, statements=many, statement_count=9), step(2, locks=None))
+    value = kept_value(whole)
+    event = Event(
+        sequence=1,
+        kind="rehearsal.finished",
+        at=NOW,
+        run=None,
+        step=None,
+        data={**value, "by": "alice", "of_a_later_version": 1},
+        previous_hash="",
+        hash="",
+    )
+    (found,) = rehearsals_of([event], "prod")
+    assert [one.text for one in found.steps[0].statements] == ["S8", "S7", "S6", "S5", "S4"]
+    assert replace(found, steps=()) == replace(whole, steps=())
+    assert found.steps[1] == whole.steps[1]
+    assert rehearsals_of([event], "dev") == []
+    failed = replace(whole, trouble=trouble_of("s"))
+    assert rehearsal_from_value(kept_value(failed)).trouble == failed.trouble
+
+
+def test_a_plan_is_told_of_the_rehearsal_of_its_very_content() -> None:
+    """Part of what was rehearsed is rehearsed; another content is not; a failure hides success."""
+    good = rehearsal(step(1), step(2, verdict="lossy"))
+    (told,) = rehearsed_finding(plan(1, 2), [good], NOW)
+    assert told.message == (
+        "rehearsed 2 h ago on a copy of backup night-1: 12 s, ACCESS EXCLUSIVE on orders 3.1 s, "
+        "r2 is lossy"
+    )
+    assert rehearsed_finding(plan(1, 2, 3), [good], NOW) == ()
+    (part,) = rehearsed_finding(plan(2), [good], NOW)
+    assert ": 6.0 s," in part.message
+    trouble = trouble_of("002-r2")
+    bad = rehearsal(step(1), step(2, seconds=None), trouble=trouble)
+    (told,) = rehearsed_finding(plan(1, 2), [good, bad], NOW)
+    assert (told.code, told.severity) == ("rehearsal-failed", "warning")
+    assert [one.state for one in rehearsal_gate(plan(1, 2), [bad, good])] == ["open"]
+    assert [one.state for one in rehearsal_gate(plan(1, 2), [good, bad])] == ["closed"]
+    assert [one.state for one in rehearsal_gate(plan(3), [good])] == ["closed"]
+    assert rehearsal_gate(plan(), []) == ()
+    assert rehearsed_durations([good, bad])["upgrade", "sha2"] == 6.0
