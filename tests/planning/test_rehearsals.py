@@ -218,3 +218,5 @@ def test_a_plan_is_told_of_the_rehearsal_of_its_very_content() -> None:
     assert [one.state for one in rehearsal_gate(plan(3), [good])] == ["closed"]
     assert rehearsal_gate(plan(), []) == ()
     assert rehearsed_durations([good, bad])["upgrade", "sha2"] == 6.0
+    empty = replace(good, clone=replace(good.clone, source="schema"))
+    assert rehearsed_durations([empty]) == {}

@@ -30,6 +30,7 @@ def rehearse_environment(
     No rehearsal where there is nothing to do. Raises what looking and planning raise, `scratch-unavailable`
     and what keeps a clone from being made; a revision that fails is in what is returned.
     """
+    bench.refuse_unenforced(environment)
     access = bench.access(environment)
     seen = observe_one(access, bench.graphs)
     if seen.session is None:

@@ -230,11 +230,14 @@ def rehearsals_of(events: Iterable[Event], environment: str) -> list[Rehearsal]:
 def rehearsed_durations(
     rehearsals: Iterable[Rehearsal],
 ) -> dict[tuple[Direction, str], float]:
-    """Return how long each content took on a clone, the latest time."""
+    """Return how long each content took on a clone, the latest time.
+
+    A clone without rows says nothing of that.
+    """
     found: dict[tuple[Direction, str], float] = {}
     for rehearsal in rehearsals:
         for step in rehearsal.steps:
-            if len(step.contents) != 1:
+            if rehearsal.clone.source == "schema" or len(step.contents) != 1:
                 continue
             if step.seconds is not None:
                 found["upgrade", step.file_sha256] = step.seconds
