@@ -12,10 +12,10 @@ from orchestrate.domain.drift import Comparison, DriftReport
 from orchestrate.domain.plan import Plan
 from orchestrate.domain.rehearsals import Rehearsal
 from orchestrate.planning.drift_values import drift_value
+from orchestrate.planning.rehearsals import rehearsal_value
 from orchestrate.planning.run_state import RunState
 from orchestrate.reports.backups import backup_json
 from orchestrate.reports.comparison import comparison_json
-from orchestrate.planning.rehearsals import rehearsal_value
 from orchestrate.reports.plans import plan_json
 from orchestrate.reports.runs import run_json
 from orchestrate.reports.standings import StatusRow, status_json

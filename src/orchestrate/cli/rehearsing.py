@@ -27,8 +27,9 @@ def rehearse_environment(
 ) -> tuple[Plan, Rehearsal | None]:
     """Carry the plan of an environment out on a clone and keep what came of it.
 
-    No rehearsal where there is nothing to do. Raises what looking and planning raise, `scratch-unavailable`
-    and what keeps a clone from being made; a revision that fails is in what is returned.
+    No rehearsal where there is nothing to do. Raises what looking and planning raise,
+    `scratch-unavailable` and what keeps a clone from being made; a revision that fails is in what
+    is returned.
     """
     bench.refuse_unenforced(environment)
     access = bench.access(environment)
