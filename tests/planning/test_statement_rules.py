@@ -9,8 +9,9 @@ import pytest
 from orchestrate.dialects.registry import dialect_for
 from orchestrate.domain.locks import TableSize
 from orchestrate.domain.revision_source import RevisionSource
+from orchestrate.planning.revision_places import statements_of_calls
 from orchestrate.planning.revision_sources import read_revision
-from orchestrate.planning.statement_rules import Server, statement_remarks, statements_of_calls
+from orchestrate.planning.statement_rules import Server, statement_remarks
 from orchestrate.planning.statements import read_statements
 
 LARGE = TableSize(schema="public", table="orders", bytes=41 * 1024**3, rows=9_000_000, unqualified=True)  # fmt: skip

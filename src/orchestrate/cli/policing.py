@@ -35,7 +35,7 @@ def with_rules(bench: Workbench, environment: Environment, seen: Seen, plan: Pla
     names = [revision for revision, _ in promoted_contents(plan.steps)]
     if not names or seen.graph is None or seen.access is None:
         return plan
-    from orchestrate.cli.linting import findings_by_revision  # noqa: PLC0415  (heavy)
+    from orchestrate.cli.linting_environment import findings_by_revision  # noqa: PLC0415  (heavy)
 
     by_id = bench.chain(seen.graph).by_id
     access = seen.access.given(plan.arguments)

@@ -10,13 +10,13 @@ from typing import Final
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.revision_source import RevisionSource
 from orchestrate.planning.ignoring import heeded
+from orchestrate.planning.revision_places import statements_of_calls
 from orchestrate.planning.revision_rules import source_findings
 from orchestrate.planning.rules import RULES, SQUAWK, found
 from orchestrate.planning.statement_rules import (
     Remark,
     Server,
     statement_remarks,
-    statements_of_calls,
 )
 from orchestrate.planning.statements import read_statements
 

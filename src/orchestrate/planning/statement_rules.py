@@ -5,7 +5,6 @@ Planning and dialects are neighbours, so what a server's locks are comes in as a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -14,11 +13,11 @@ from orchestrate.domain.findings import Finding
 from orchestrate.domain.locks import UNKNOWN, Effect, Retyping, TableSize, tables_said
 from orchestrate.domain.revision_source import OperationCall, RevisionSource
 from orchestrate.domain.statements import Statement, Table, said
-from orchestrate.planning.losses import Loss, losses_of
+from orchestrate.planning.losses import losses_of
+from orchestrate.planning.revision_places import loss_line, statement_line
 from orchestrate.planning.rules import found
-from orchestrate.planning.statements import read_statements, tables_named
+from orchestrate.planning.statements import tables_named
 
-_NAMES: Final = re.compile(r"\w+")
 NOTICED_BYTES: Final = 10 * 1024 * 1024
 """Smaller tables are done with before anybody notices."""
 _NOTICED_ROWS: Final = 100_000
@@ -105,7 +104,7 @@ def _lost(
             finding=found(
                 _LOSSES[loss.kind],
                 loss.what,
-                where=source.at(line_of(source, loss)),
+                where=source.at(loss_line(source, loss)),
                 hint="Nothing brings it back but a backup; see that nothing reads it any more, and "
                 "deploy that first",
             )
@@ -299,73 +298,3 @@ def _short(statement: Statement) -> str:
         text = text.replace(f" {sign}", sign)
     text = text.replace("( ", "(").replace(". ", ".")
     return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
-
-
-# --- Where in the file ----------------------------------------------------------------------------
-
-
-def statement_line(source: RevisionSource, statement: Statement) -> int:
-    """Return the line of the call that a statement comes from, else that of `upgrade()`."""
-    words = {*statement.words.texts, statement.name, *(table[1] for table in statement.tables)}
-    return _best_line(source, words - {""}, tables={table[1] for table in statement.tables})
-
-
-def line_of(source: RevisionSource, loss: Loss) -> int:
-    """Return the line of the call that loses something."""
-    words = {loss.table[1], loss.what.rpartition(".")[2]}
-    return _best_line(source, words, tables={loss.table[1]}, prefer=("drop_table", "drop_column"))
-
-
-def _best_line(
-    source: RevisionSource,
-    words: set[str],
-    *,
-    tables: set[str],
-    prefer: Sequence[str] = (),
-) -> int:
-    """Return the line of the call that names the table and most of the words."""
-    best, line = 0, source.upgrade_line
-    for call in source.calls:
-        names = {call.batch, *call.texts} if call.batch else set(call.texts)
-        names |= {word for text in call.texts if " " in text for word in _NAMES.findall(text)}
-        if not names & tables:
-            continue
-        score = 2 * len(names & words) + (call.name in prefer)
-        if score > best:
-            best, line = score, call.line
-    return line
-
-
-# --- Revisions without SQL ------------------------------------------------------------------------
-
-
-def statements_of_calls(source: RevisionSource, grammar: str) -> tuple[Statement, ...]:
-    """Return the statements that a revision's own calls tell of, where it could not be rendered.
-
-    Only what is written out: names of tables and columns, and SQL in literal texts.
-    """
-    found_statements: list[Statement] = []
-    for call in source.calls:
-        if call.name == "execute" and call.arguments and call.arguments[0]:
-            found_statements += read_statements(call.arguments[0], grammar)
-        else:
-            sql = _as_sql(call)
-            found_statements += read_statements(sql, "") if sql else ()
-    return tuple(found_statements)
-
-
-def _as_sql(call: OperationCall) -> str | None:
-    table, column = call.table, call.column
-    if not table:
-        return None
-    if call.name == "create_table":
-        return f"CREATE TABLE {_quoted(table)} ()"
-    if call.name == "drop_table":
-        return f"DROP TABLE {_quoted(table)}"
-    if call.name == "drop_column" and column:
-        return f"ALTER TABLE {_quoted(table)} DROP COLUMN {_quoted(column)}"
-    return None
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

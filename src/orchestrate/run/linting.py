@@ -18,10 +18,11 @@ from orchestrate.domain.observation import Observation
 from orchestrate.domain.revision_source import RevisionSource
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.linting import Rendered, placed_squawk
+from orchestrate.planning.revision_places import statement_line
 from orchestrate.planning.revision_sources import read_revision
 from orchestrate.planning.squawk_rules import is_told
 from orchestrate.planning.staleness import is_empty
-from orchestrate.planning.statement_rules import Server, statement_line
+from orchestrate.planning.statement_rules import Server
 from orchestrate.planning.statements import read_statements
 from orchestrate.planning.troubles import explain_rendering
 from orchestrate.run.session import Access, Session

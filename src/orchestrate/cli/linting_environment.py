@@ -1,0 +1,155 @@
+"""Lint for one environment: what is pending there, for its very server and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from orchestrate.cli.lint_parts import Asked, Linted, done_there, ordered, view_of
+from orchestrate.cli.workbench import Workbench
+from orchestrate.domain.findings import Finding
+from orchestrate.domain.observation import Observation
+from orchestrate.domain.revision_source import RevisionSource
+from orchestrate.domain.revisions import Graph, Revision
+from orchestrate.domain.spec import Environment
+from orchestrate.errors import OrchestrateError
+from orchestrate.planning.linting import View, lint_revisions
+from orchestrate.planning.revision_rules import (
+    Listed,
+    journal_findings,
+    listed_graph,
+    project_findings,
+)
+from orchestrate.planning.revision_sources import unseen_source
+from orchestrate.run.linting import (
+    read_files,
+    render,
+    server_seen,
+)
+from orchestrate.run.observe import observe_one, open_session
+from orchestrate.run.session import Access
+
+
+def lint_environment(bench: Workbench, environment: Environment, asked: Asked) -> Linted:
+    """Judge what is pending in an environment, for its very server and its tables."""
+    linted = Linted()
+    access = bench.access(environment)
+    bench.load_libraries_meanwhile()
+    seen = observe_one(access, bench.graphs)
+    if seen.session is None or seen.graph is None or not isinstance(seen.sight, Observation):
+        raise AssertionError("one that could not be looked at raises")
+    with seen.session as session:
+        observation = seen.sight
+        pending = _pending(bench, environment, observation, seen.graph, asked.range)
+        sources = _sources(bench, environment, pending)
+        rendered = render(session, [one.id for one in pending]) if pending else {}
+        server = server_seen(access, session, observation)
+    view = view_of(
+        bench, sources, server, rendered, asked=Asked(squawk=asked.squawk), linted=linted
+    )
+    linted.revisions = len(pending)
+    listed = _shown(bench, environment, listed_graph(seen.graph))
+    local = local_modules(bench, environment)
+    linted.findings = ordered(
+        (
+            *lint_revisions(sources, [view], local=local, everywhere=False),
+            *project_findings(listed),
+            *journal_findings(listed, done_there(bench, [environment], listed, linted)),
+        )
+    )
+    return linted
+
+
+def findings_by_revision(
+    bench: Workbench, environment: Environment, access: Access, revisions: Sequence[Revision]
+) -> Mapping[str, tuple[Finding, ...]]:
+    """Return what our own rules say of revisions, for this very server and its tables.
+
+    By an agent of its own, because a revision that is rendered may do anything. A revision that
+    lies elsewhere is judged by its SQL alone. Raises what looking at the environment raises.
+    """
+    folder = project_folder(bench, environment)
+    sources = [_source(folder, one) for one in revisions]
+    with open_session(access) as session:
+        observation = session.observe()
+        rendered = render(session, [one.id for one in revisions])
+        server = server_seen(access, session, observation)
+    view = View(server=server, rendered=rendered)
+    local = local_modules(bench, environment)
+    return {
+        revision.id: lint_revisions([source], [view], local=local)
+        for revision, source in zip(revisions, sources, strict=True)
+    }
+
+
+def _pending(
+    bench: Workbench,
+    environment: Environment,
+    observation: Observation,
+    graph: Graph,
+    wanted: str | None,
+) -> list[Revision]:
+    from orchestrate.cli.gating import refuse_unknown  # noqa: PLC0415  (heavy)
+
+    chain = bench.chain(graph)
+    heads, to = observation.heads, environment.to
+    if wanted is not None:
+        start, _, end = wanted.partition(":")
+        heads = chain.resolve(start) if start else ()
+        to = end or "heads"
+    else:
+        refuse_unknown(bench, environment, observation, chain)
+    return [one.revision for one in chain.moves(direction="upgrade", heads=heads, to=to)]
+
+
+def _source(folder: Path, revision: Revision) -> RevisionSource:
+    found = read_files([folder / revision.file], folder)
+    return found[0] if found else unseen_source(revision.file, revision.id)
+
+
+def _sources(
+    bench: Workbench, environment: Environment, revisions: Sequence[Revision]
+) -> tuple[RevisionSource, ...]:
+    folder = project_folder(bench, environment)
+    paths = [folder / one.file for one in revisions]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise OrchestrateError(
+            "project-unreadable",
+            f"The revisions that {environment.name} runs are not on this machine: {missing[0]}",
+            hint="Lint reads their text: run it where they are checked out",
+            where=environment.name,
+        )
+    return read_files(paths, bench.spec.folder)
+
+
+def project_folder(bench: Workbench, environment: Environment) -> Path:
+    """Return the folder that the files of revisions are relative to."""
+    return bench.spec.folder / (bench.spec.project_of(environment).directory or ".")
+
+
+def _shown(
+    bench: Workbench, environment: Environment, listed: Sequence[Listed]
+) -> tuple[Listed, ...]:
+    """Return revisions with their files relative to the spec's folder, as lint shows them."""
+    directory = bench.spec.project_of(environment).directory
+    if directory in {None, "", "."}:
+        return tuple(listed)
+    return tuple(_moved(one, f"{directory}".strip("/")) for one in listed)
+
+
+def _moved(listed: Listed, directory: str) -> Listed:
+    if listed.file.startswith("/"):
+        return listed
+    return replace(listed, file=f"{directory}/{listed.file}")
+
+
+def local_modules(bench: Workbench, environment: Environment) -> frozenset[str]:
+    """Return what can be imported from the project's folder and from those the spec names."""
+    folder = project_folder(bench, environment)
+    names = set()
+    for one in (folder, *(folder / path for path in bench.spec.project_of(environment).sys_path)):
+        names |= {path.stem for path in one.glob("*.py")}
+        names |= {path.parent.name for path in one.glob("*/__init__.py")}
+    return frozenset(names)
