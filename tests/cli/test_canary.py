@@ -90,6 +90,8 @@ def test_password_is_nowhere(workspace: Workspace, database: Database, tmp_path:
     witness.call("plan", "dev", "--out", "plan.json", "--sql", "sql", "-v")
     witness.call("plan", "dev", "--format", "markdown", "--sql", "sql-again")
     witness.call("plan", "dev", "--format", "json", "--debug")
+    witness.call("runbook", "dev", "--out", "page.html")
+    witness.call("runbook", "plan.json", "-v")
     witness.call("apply", "plan.json", "--yes", "-v", "--debug", wanted=1)
     witness.call("resume", "--format", "json", "-v", wanted=1)
     run = workspace.ok("history", "--format", "json").json()["runs"][0]["id"]

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
+from orchestrate.api.redacting import clean_error, without_secrets
 from orchestrate.api.results import Answer, RunEvent
 from orchestrate.cli.invocation import Invocation
 from orchestrate.cli.workbench import Workbench
@@ -68,6 +69,9 @@ class Caller:
             status = ended.exit_code
         except click.ClickException as error:
             raise OrchestrateError("usage", error.format_message().rstrip(".")) from error
+        except OrchestrateError as error:
+            # What it was raised from may hold what a traceback must not show.
+            raise clean_error(error, invocation.redacted) from None
         finally:
             invocation.close()
         invocation.raise_trouble()
@@ -84,10 +88,13 @@ class Caller:
         invocation = self._invocation()
         try:
             value = action(Workbench(invocation))
+        except OrchestrateError as error:
+            raise clean_error(error, invocation.redacted) from None
         finally:
             invocation.close()
         invocation.raise_trouble()
-        return value
+        clean: _Value = without_secrets(value, invocation.redacted)
+        return clean
 
     def _invocation(self) -> Collecting:
         return Collecting(
