@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from urllib.parse import quote, quote_plus
 
@@ -10,7 +11,7 @@ import pytest
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.domain.secrets import Secret
 
-PASSWORD = "s3cret@/:%{{x}}' ü\"\\tester"
+PASSWORD = "s3cret@/:%{{x}}' <&> ü\"\\tester"
 
 
 def redactor(*secrets: str, url: str | None = None) -> Redactor:
@@ -31,10 +32,12 @@ def redactor(*secrets: str, url: str | None = None) -> Redactor:
         json.dumps(PASSWORD),
         json.dumps(PASSWORD, ensure_ascii=False),
         repr(PASSWORD),
+        html.escape(PASSWORD),
+        html.escape(PASSWORD, quote=False),
     ],
 )
 def test_every_spelling_is_replaced(form: str) -> None:
-    """As it is, in URLs, in JSON, in Python's `repr`."""
+    """As it is, in URLs, in JSON, in HTML, in Python's `repr`."""
     text = redactor(PASSWORD).redact(f"before {form} after")
     assert text.startswith("before ")
     assert text.endswith(" after")

@@ -6,6 +6,7 @@ any type. Must not decide what is a secret.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import threading
@@ -102,7 +103,7 @@ def _pattern(secrets: Iterable[str], shortest: int) -> re.Pattern[str] | None:
 
 
 def _forms(secret: str) -> set[str]:
-    """Return a secret as it is, in URLs, in JSON and in Python's `repr`."""
+    """Return a secret as it is, in URLs, in JSON, in HTML and in Python's `repr`."""
     encoded = quote(secret, safe="")
     return {
         secret,
@@ -112,5 +113,7 @@ def _forms(secret: str) -> set[str]:
         re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), encoded),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
+        html.escape(secret),
+        html.escape(secret, quote=False),
         repr(secret)[1:-1],
     }
