@@ -1,9 +1,11 @@
 """How snapshots are compared and told, from literals."""
 
+from dataclasses import replace
+
 import pytest
 
-from orchestrate.dialects.difference import compare, describe_all
-from orchestrate.domain.snapshot import SchemaObject, Snapshot
+from orchestrate.dialects.difference import compare, describe_all, not_comparable
+from orchestrate.domain.snapshot import GRANTS, SchemaObject, Snapshot, is_own
 
 
 def snapshot(*objects: tuple[str, str, str]) -> Snapshot:
@@ -93,3 +95,23 @@ def test_differences_are_told(
 ) -> None:
     """Each difference is one sentence, in the order of kind and name."""
     assert describe_all(compare(snapshot(*before), snapshot(*after))) == sentences
+
+
+def test_what_is_told_otherwise_is_no_difference() -> None:
+    """Kinds of a later description, kinds hidden from one credential, the store's own tables."""
+    grants = ("grant", "orders to reader", "SELECT")
+    views = ("view", "paid", "AS SELECT 1")
+    older = replace(snapshot(*ORDERS, views), dialect="postgresql")
+    newer = replace(snapshot(*ORDERS, grants), dialect="postgresql", version=2)
+    assert compare(older, newer) == compare(older, replace(newer, objects=older.objects[:-1]))
+    assert not_comparable(older, newer) == ("default grant", "grant")
+    blind = replace(newer, hidden=("view",))
+    assert compare(older, blind) == ()
+    assert not_comparable(older, blind) == ("default grant", "grant", "view")
+    # Between two of the same version a grant counts, unless it is left out.
+    same = replace(newer, objects=newer.objects[:-1])
+    assert compare(replace(older, version=2), blind) != ()
+    assert compare(replace(same, objects=snapshot(*ORDERS).objects), newer, without=GRANTS) == ()
+    own = SchemaObject(kind="column", name="ops.orchestrate_events.kind", definition="text")
+    assert is_own(own)
+    assert not is_own(replace(own, name="orders.orchestrate_events"))

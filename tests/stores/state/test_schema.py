@@ -14,12 +14,18 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from orchestrate.domain.secrets import Secret
+from orchestrate.domain.snapshot import OWN_TABLES
 from orchestrate.errors import OrchestrateError
 from orchestrate.stores.state import StateStore, open_state
 from orchestrate.stores.state.schema import SCRIPTS
 from orchestrate.stores.state.tables import REVISIONS, VERSION_TABLE, metadata
 from tests.support.databases import Database
 from tests.support.states import event, open_store, race
+
+
+def test_tables_that_a_schema_leaves_out() -> None:
+    """A store beside an application's tables is no part of that application's schema."""
+    assert {*metadata.tables, VERSION_TABLE} == OWN_TABLES
 
 
 def test_revisions_are_listed() -> None:
