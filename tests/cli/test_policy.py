@@ -61,6 +61,24 @@ def test_the_way_back_is_judged_too(workspace: Workspace) -> None:
     assert heads(workspace) == ["r002"]
 
 
+def test_what_cannot_be_seen_can_be_stopped(workspace: Workspace) -> None:
+    """A drop by a computed name is not seen; that nothing can be seen is, unless it is explained."""
+    named = "op.get_bind().exec_driver_sql(\"select 't1'\").scalar()"
+    workspace.project.revision("r003", down="r002", upgrade=f"op.drop_table({named})")
+    workspace.environment("prod", policy={"destructive": "block"}, url="sqlite:///prod.db")
+    (gate,) = (one for one in gates(workspace) if one["kind"] == "policy")
+    assert gate["state"] == "open"
+    policy = {"destructive": "block", "not-rendered": "block"}
+    workspace.environment("prod", policy=policy, url="sqlite:///prod.db")
+    (gate,) = (one for one in gates(workspace) if one["kind"] == "policy")
+    assert (gate["state"], "blocks not-rendered" in gate["detail"]) == ("closed", True)
+
+
+def gates(workspace: Workspace) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = workspace.ok("plan", "prod", "--format", "json").json()["gates"]
+    return found
+
+
 def test_a_saved_plan_is_judged_by_the_policy_of_now(workspace: Workspace) -> None:
     workspace.ok("plan", "prod", "--to", "r002", "--out", "plan.json")
     workspace.ok("apply", "plan.json", "--yes")

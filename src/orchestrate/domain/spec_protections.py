@@ -197,6 +197,11 @@ class Policy(Model):
         alias="outside-transaction",
         description="Steps that the server does not undo when they fail.",
     )
+    not_rendered: Action | None = Field(
+        default=None,
+        alias="not-rendered",
+        description="Revisions whose SQL cannot be looked at beforehand: their Python alone was.",
+    )
     rehearsed: Literal["required"] | None = Field(
         default=None,
         description="Nothing is applied that was not rehearsed here, as it is now, and went well.",

@@ -39,7 +39,8 @@ def action_for(policy: Policy | None, code: str) -> Action | None:
 def asks_for_sql(policy: Policy | None) -> bool:
     """Tell whether the policy can only be kept by reading the SQL of what is pending."""
     return policy is not None and any(
-        action not in {None, "allow"} for action in (policy.destructive, policy.long_lock)
+        action not in {None, "allow"}
+        for action in (policy.destructive, policy.long_lock, policy.not_rendered)
     )
 
 

@@ -19,6 +19,7 @@ PolicyKey = Literal[
     "edited-revision",
     "multiple-heads",
     "outside-transaction",
+    "not-rendered",
 ]
 Needs = Literal["source", "project", "journal", "sql"]
 
@@ -151,7 +152,10 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         ),
         # What lint itself has to say
         "not-rendered": Rule(
-            severity="info", needs="sql", title="There is no SQL to look at; the Python was"
+            severity="info",
+            needs="sql",
+            policy="not-rendered",
+            title="There is no SQL to look at; the Python was",
         ),
         "ignore-without-reason": Rule(
             severity="warning", needs="source", title="A remark is silenced without a reason"
