@@ -18,6 +18,7 @@ from orchestrate.domain.rehearsals import (
     RehearsalTrouble,
     RehearsedStep,
 )
+from orchestrate.planning.estimates import rehearsed_in, timings_of, with_origins
 from orchestrate.planning.rehearsals import (
     Lost,
     held_locks,
@@ -27,7 +28,6 @@ from orchestrate.planning.rehearsals import (
     rehearsal_from_value,
     rehearsal_gate,
     rehearsals_of,
-    rehearsed_durations,
     rehearsed_finding,
     rewritten_tables,
     whole_file_lock,
@@ -217,6 +217,43 @@ def test_a_plan_is_told_of_the_rehearsal_of_its_very_content() -> None:
     assert [one.state for one in rehearsal_gate(plan(1, 2), [good, bad])] == ["closed"]
     assert [one.state for one in rehearsal_gate(plan(3), [good])] == ["closed"]
     assert rehearsal_gate(plan(), []) == ()
-    assert rehearsed_durations([good, bad])["upgrade", "sha2"] == 6.0
+
+
+def test_estimates_are_those_of_rehearsals_first() -> None:
+    """Then the latest run of the content anywhere, with the spread of all of them."""
+    good = rehearsal(step(1), step(2, seconds=None))
     empty = replace(good, clone=replace(good.clone, source="schema"))
-    assert rehearsed_durations([empty]) == {}
+    assert rehearsed_in([empty]) == {}
+    ran = [
+        Event(
+            sequence=number,
+            kind="step.finished",
+            at=NOW,
+            run="run-1",
+            step="s",
+            data={
+                "seconds": seconds,
+                "file_sha256": sha256,
+                "direction": "upgrade",
+                "environment": "staging",
+            },
+            previous_hash="",
+            hash="",
+        )
+        for number, (sha256, seconds) in enumerate(
+            [("sha1", 9.0), ("sha2", 0.8), ("sha2", 12.0), ("sha3", 1.0)]
+        )
+    ]
+    timed = plan(1, 2, 3, 4)
+    latest = (9.0, 12.0, 1.0, None)
+    steps = zip(timed.steps, latest, strict=True)
+    timed = replace(
+        timed, steps=tuple(replace(one, estimate_seconds=seconds) for one, seconds in steps)
+    )
+    told = with_origins(timed, timings_of(ran), rehearsed_in([good]))
+    assert [(one.estimate_seconds, one.estimate_origin) for one in told.steps] == [
+        (6.0, "rehearsed"),
+        (12.0, "ran in staging; 0.8 s to 12 s in 2 runs"),
+        (1.0, "ran in staging"),
+        (None, None),
+    ]

@@ -231,7 +231,8 @@ def step_gate(bench: Workbench, environment: Environment) -> StepGate:
         detail = window_detail(window, state, now)
         takes = ""
         if state.is_open:
-            takes = f", and it took {duration(step.estimate_seconds)} elsewhere"
+            where = "in a rehearsal" if step.estimate_origin == "rehearsed" else "elsewhere"
+            takes = f", and it took {duration(step.estimate_seconds)} {where}"
         return Outcome(
             status="stopped",
             code="window-closed",

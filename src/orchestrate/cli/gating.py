@@ -30,9 +30,10 @@ from orchestrate.planning.actions import around_of
 from orchestrate.planning.chain import Chain, Move
 from orchestrate.planning.deeds import deeds
 from orchestrate.planning.edits import edited_revisions
+from orchestrate.planning.estimates import rehearsed_in, timings_of, with_origins
 from orchestrate.planning.identities import IdentityVerdict, identify
 from orchestrate.planning.plan_maker import Wish, make_plan
-from orchestrate.planning.rehearsals import rehearsed_durations, rehearsed_finding
+from orchestrate.planning.rehearsals import rehearsed_finding
 from orchestrate.planning.staleness import moved
 from orchestrate.planning.troubles import placed
 from orchestrate.planning.unknown_rows import unknown_rows
@@ -105,13 +106,13 @@ def prepare(
         observation,
         chain,
         server_undoes_ddl=seen.access.dialect.transactional_ddl,
-        # What was measured on a copy of this very database comes before what others took.
-        durations={**durations(history), **rehearsed_durations(rehearsals)},
+        durations=durations(history),
         plan_id=bench.identifier("plan", now),
         now=now,
         tool_version=__version__,
     )
     edited = edited_revisions(plan, chain, deeds(history, chain.ancestors_known))
+    plan = with_origins(plan, timings_of(history), rehearsed_in(rehearsals))
     told = rehearsed_finding(plan, rehearsals, now)
     plan = replace(plan, findings=(*plan.findings, *edited, *told))
     return Prepared(plan=plan, chain=chain, verdict=verdict)

@@ -89,7 +89,10 @@ class Step:
     sql_error: str | None = None
     """Why this revision cannot be rendered offline."""
     estimate_seconds: float | None = None
-    """How long the same content took elsewhere, from the journal; never decides anything yet."""
+    """How long the same content took on a clone, or elsewhere; a window that ends earlier does not
+    let it begin."""
+    estimate_origin: str | None = None
+    """Where that comes from, and how far it spreads, for people; not in the digest."""
     findings: tuple[Finding, ...] = ()
 
 

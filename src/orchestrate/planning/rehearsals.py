@@ -11,7 +11,7 @@ from typing import Any, Final
 from orchestrate.domain.durations import duration
 from orchestrate.domain.events import Event
 from orchestrate.domain.findings import Finding
-from orchestrate.domain.plan import Direction, Gate, Plan, Step
+from orchestrate.domain.plan import Gate, Plan, Step
 from orchestrate.domain.rehearsals import (
     Clone,
     Contents,
@@ -225,25 +225,6 @@ def rehearsals_of(events: Iterable[Event], environment: str) -> list[Rehearsal]:
         for event in events
         if event.kind == "rehearsal.finished" and event.data["environment"] == environment
     ]
-
-
-def rehearsed_durations(
-    rehearsals: Iterable[Rehearsal],
-) -> dict[tuple[Direction, str], float]:
-    """Return how long each content took on a clone, the latest time.
-
-    A clone without rows says nothing of that.
-    """
-    found: dict[tuple[Direction, str], float] = {}
-    for rehearsal in rehearsals:
-        for step in rehearsal.steps:
-            if rehearsal.clone.source == "schema" or len(step.contents) != 1:
-                continue
-            if step.seconds is not None:
-                found["upgrade", step.file_sha256] = step.seconds
-            if step.back_seconds is not None:
-                found["downgrade", step.file_sha256] = step.back_seconds
-    return found
 
 
 def covering(plan: Plan, rehearsals: Sequence[Rehearsal]) -> Rehearsal | None:

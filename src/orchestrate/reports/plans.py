@@ -145,7 +145,15 @@ def _commits(plan: Plan) -> str:
 def _expected(plan: Plan, known: Sequence[float]) -> str:
     total = duration(sum(known))
     missing = sum(one.kind in {"upgrade", "downgrade"} for one in plan.steps) - len(known)
-    return total if not missing else f"{total} and {counted(missing, 'revision')} never timed"
+    origins = list(dict.fromkeys(one.estimate_origin for one in plan.steps if one.estimate_origin))
+    more = f", … {len(origins) - _ORIGINS} more" if len(origins) > _ORIGINS else ""
+    told = f" ({', '.join(origins[:_ORIGINS])}{more})" if origins else ""
+    if missing:
+        return f"{total} and {counted(missing, 'revision')} never timed{told}"
+    return f"{total}{told}"
+
+
+_ORIGINS = 3
 
 
 def _remarks(plan: Plan) -> list[Finding]:

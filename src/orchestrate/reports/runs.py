@@ -12,7 +12,7 @@ from orchestrate.domain.durations import duration
 from orchestrate.domain.plan import Plan
 from orchestrate.planning.run_state import RunState, StepState
 from orchestrate.planning.staleness import words
-from orchestrate.reports.tables import ago, coloured, fields, short, stamp, table
+from orchestrate.reports.tables import ago, coloured, counted, fields, short, stamp, table
 
 
 def history_text(runs: Sequence[RunState], *, now: datetime) -> str:
@@ -72,6 +72,7 @@ def run_text(run: RunState, plan: Plan | None) -> str:
         _step_row(identifier, revision, run.steps.get(identifier)) for identifier, revision in order
     ]
     lines.append(table(("STEP", "REVISION", "STATUS", "STARTED", "TOOK", "ATTEMPTS"), rows))
+    lines += _compared(run, plan)
     if run.total_checks:
         lines += ["", f"checks: {_CHECKS[run.verification]}"]
     lines += [f"\n{step.id}: {step.error}" for step in run.steps.values() if step.error]
@@ -83,6 +84,21 @@ def run_text(run: RunState, plan: Plan | None) -> str:
         word = f"failed: {one.problem}" if one.problem else "done"
         lines += ["", f"{one.title}: {word}", *([] if one.problem else _printed(one.output))]
     return "\n".join(lines)
+
+
+def _compared(run: RunState, plan: Plan | None) -> list[str]:
+    """Return what the steps that were estimated took, beside what was expected of them."""
+    pairs = [
+        (step.estimate_seconds, done.seconds)
+        for step in (plan.steps if plan else ())
+        for done in [run.steps.get(step.id)]
+        if step.estimate_seconds is not None and done is not None and done.seconds is not None
+    ]
+    if not pairs:
+        return []
+    expected, took = sum(one for one, _ in pairs), sum(one for _, one in pairs)
+    what = "all steps" if len(pairs) == len(run.steps) else counted(len(pairs), "step")
+    return ["", f"expected of {what}: {duration(expected)}; took {duration(took)}"]
 
 
 def _printed(lines: Sequence[str]) -> list[str]:
