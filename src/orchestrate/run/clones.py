@@ -27,7 +27,7 @@ from orchestrate.domain.spec import Project
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain
 from orchestrate.planning.plan_maker import replay_steps
-from orchestrate.planning.staleness import is_empty
+from orchestrate.planning.staleness import is_empty, words
 from orchestrate.run.backup_commands import restored_by_command
 from orchestrate.run.backups import copies_of, fitted, going_with, kept_at, root_of, url_of, way_to
 from orchestrate.run.lease_keeper import is_gone
@@ -38,6 +38,7 @@ from orchestrate.run.session import Access
 
 _FOLDER: Final = "rehearsal-"
 _FILE: Final = "clone"
+_NO_COPY: Final = "no proven backup is in the catalogue"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,9 @@ def clone_of(original: Original, wanted: CloneSource | None) -> Iterator[tuple[A
     sources: list[CloneSource] = [wanted] if wanted else ["backup", "live", "schema"]
     if is_empty(original.observation):
         sources = ["schema"]  # there is nothing to copy
+    elif not wanted and not original.copies:
+        passed.append(f"backup: {_NO_COPY}")
+        del sources[0]
     for source in sources:
         with scratch_database(original.place, secrets.token_hex(6)) as access:
             try:
@@ -114,6 +118,12 @@ def _finished(  # noqa: PLR0917  (private, called once)
                 baseline=original.project.baseline,
                 server_undoes_ddl=access.dialect.transactional_ddl,
             )
+            if not steps or set(steps[-1].to_heads) != set(wanted):
+                raise OrchestrateError(
+                    "scratch-unavailable",
+                    f"the clone is at {words(here.heads)}, and no upgrade leads from there to "
+                    f"{words(wanted)}, where {original.observation.environment} is",
+                )
             session = carried(session, steps, mode)
         measures = access.dialect.measures
         rows = session.query({"size": measures.size})["size"] if measures else []
@@ -134,7 +144,7 @@ def _finished(  # noqa: PLR0917  (private, called once)
 def _restored(original: Original, access: Access) -> Backup:
     """Put the newest proven copy into a scratch database. Raises `backup-broken` and its kin."""
     if not original.copies or original.order is None:
-        raise OrchestrateError("backup-impossible", "no proven backup is in the catalogue")
+        raise OrchestrateError("backup-impossible", _NO_COPY)
     copy, order, place = original.copies[0], original.order, original.place
     if copy.strategy == "command":
         restored_by_command(access, order, copy.location)
