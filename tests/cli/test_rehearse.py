@@ -154,7 +154,8 @@ def test_what_has_no_way_back_and_what_fails(prod: Workspace, database: Database
     path.write_text(path.read_text() + "# edited\n")
     refused = prod.call("apply", "prod", "--yes", "--format", "json")
     assert (refused.status, refused.error()["code"]) == (4, "not-rehearsed")
-    assert rehearsed(prod)["succeeded"]
+    quick = rehearsed(prod, "--forward-only", "--exit-code")
+    assert (quick["succeeded"], quick["steps"][0]["verdict"]) == (True, None)
     prod.ok("apply", "prod", "--yes")
     assert "nothing to do" in prod.ok("rehearse", "prod").stdout
 

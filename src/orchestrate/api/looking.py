@@ -155,7 +155,12 @@ class Looks:
         return self._caller.look(findings)
 
     def rehearse(
-        self, environment: str, *, to: str | None = None, source: CloneSource | None = None
+        self,
+        environment: str,
+        *,
+        to: str | None = None,
+        source: CloneSource | None = None,
+        forward_only: bool = False,
     ) -> Rehearsal | None:
         """Carry the plan out on a clone and return what was measured; None: nothing to do.
 
@@ -166,7 +171,9 @@ class Looks:
             from orchestrate.cli.rehearsing import rehearse_environment  # noqa: PLC0415  (heavy)
 
             declared = bench.environment(environment)
-            return rehearse_environment(bench, declared, to=to, source=source)[1]
+            return rehearse_environment(
+                bench, declared, to=to, source=source, forward_only=forward_only
+            )[1]
 
         return self._caller.look(rehearsal)
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     help="What the clone is made from: the latest proven backup, the live database, or the "
     "revisions alone, without rows; the first of these that there is.",
 )
+@click.option("--forward-only", is_flag=True, help="Leave out the way back: quicker.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when a revision cannot be undone.")
 @global_options
 @click.pass_obj
@@ -42,6 +43,7 @@ def rehearse(
     environment_option: str | None,
     to: str | None,
     source: str | None,
+    forward_only: bool,
     exit_code: bool,
 ) -> int:
     """Carry the plan of ENV out on a clone: time, locks, rows, and whether there is a way back.
@@ -56,7 +58,11 @@ def rehearse(
     declared = bench.environment(one_environment(environment, environment_option))
     with _ended_by_signals():
         plan, found = rehearse_environment(
-            bench, declared, to=to, source=cast("CloneSource | None", source)
+            bench,
+            declared,
+            to=to,
+            source=cast("CloneSource | None", source),
+            forward_only=forward_only,
         )
     if found is None:
         return nothing_to_do(bench, plan)

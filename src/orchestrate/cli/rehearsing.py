@@ -23,7 +23,12 @@ from orchestrate.run.session import Access
 
 
 def rehearse_environment(
-    bench: Workbench, environment: Environment, *, to: str | None, source: CloneSource | None
+    bench: Workbench,
+    environment: Environment,
+    *,
+    to: str | None,
+    source: CloneSource | None,
+    forward_only: bool = False,
 ) -> tuple[Plan, Rehearsal | None]:
     """Carry the plan of an environment out on a clone and keep what came of it.
 
@@ -54,7 +59,7 @@ def rehearse_environment(
             if one.verified is not None and one.identity == observation.identity
         ],
     )
-    found = _carried_out(bench, made.plan, original, source)
+    found = _carried_out(bench, made.plan, original, source, forward_only=forward_only)
     _keep(bench, found)
     return made.plan, found
 
@@ -67,7 +72,12 @@ def _order(environment: Environment, access: Access) -> BackupOrder | None:
 
 
 def _carried_out(
-    bench: Workbench, plan: Plan, original: Original, source: CloneSource | None
+    bench: Workbench,
+    plan: Plan,
+    original: Original,
+    source: CloneSource | None,
+    *,
+    forward_only: bool,
 ) -> Rehearsal:
     say = bench.invocation.say
     say(f"Rehearsing {plan.environment}: making a clone")
@@ -76,7 +86,7 @@ def _carried_out(
             say(f"  not taken: {one}")
         large = f", {size(clone.bytes)}" if clone.bytes is not None else ""
         say(f"  made from {origin(clone)}{large}")
-        came: Rehearsed = rehearsed(access, plan, original.chain, say)
+        came: Rehearsed = rehearsed(access, plan, original.chain, say, forward_only=forward_only)
     now = bench.clock.now()
     upgrades = [step for step in plan.steps if step.kind == "upgrade"]
     return Rehearsal(

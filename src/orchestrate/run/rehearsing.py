@@ -54,16 +54,32 @@ class Rehearsed:
     remarks: tuple[str, ...]
 
 
-def rehearsed(access: Access, plan: Plan, chain: Chain, say: Callable[[str], None]) -> Rehearsed:
+def rehearsed(
+    access: Access,
+    plan: Plan,
+    chain: Chain,
+    say: Callable[[str], None],
+    *,
+    forward_only: bool = False,
+) -> Rehearsed:
     """Carry a plan's revisions out on the clone that `access` leads to."""
-    stage = _Stage(access=access, plan=plan, chain=chain, say=say, session=open_session(access))
+    stage = _Stage(
+        access=access,
+        plan=plan,
+        chain=chain,
+        say=say,
+        session=open_session(access),
+        forward_only=forward_only,
+    )
     try:
         stage.session.observe()
         stage.forward()
         if stage.trouble is None:
             stage.check()
-            stage.back()
-            stage.again()
+            if not forward_only:
+                say("  the way back, and forward again")
+                stage.back()
+                stage.again()
     finally:
         stage.session.kill()
     steps = tuple(stage.told[step.id] for step in stage.steps)
@@ -79,6 +95,7 @@ class _Stage:
     chain: Chain
     say: Callable[[str], None]
     session: Session
+    forward_only: bool
     told: dict[str, RehearsedStep] = field(default_factory=dict)
     states: list[CloneState] = field(default_factory=list)
     """Before the first step and after each."""
@@ -112,7 +129,7 @@ class _Stage:
             )
         before = [step for step in self.plan.steps if step.kind == "stamp" or step.command]
         self.session = carried(self.session, before, self.plan.mode)
-        self.states.append(self._state())
+        self._remember()
         for number, step in enumerate(self.steps, 1):
             self.say(f"  {number}/{len(self.steps)} {step.revision} {step.title}")
             earlier = self._facts()
@@ -122,7 +139,7 @@ class _Stage:
                 self.trouble = self._explained(step, error)
                 return
             self.told[step.id] = self._measured(step, done, earlier, self._facts())
-            self.states.append(self._state())
+            self._remember()
 
     def _run(self, step: Step, *, measure: bool = False) -> Mapping[str, Any]:
         """Carry one step out and return what the agent tells of it once it is committed."""
@@ -298,6 +315,11 @@ class _Stage:
             if query:
                 found[name] = self.session.query({name: query})[name]
         return found
+
+    def _remember(self) -> None:
+        """Keep what the clone holds now, for the way back: reading it takes long."""
+        if not self.forward_only:
+            self.states.append(self._state())
 
     def _state(self) -> CloneState:
         return CloneState(schema=self.session.snapshot(), contents=self._contents())
