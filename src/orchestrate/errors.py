@@ -78,6 +78,7 @@ CODES: Final[Mapping[str, tuple[ExitStatus, str]]] = {
     "approvals-tampered": (_GATE, "The approvals in the state store are not as they were written"),
     "backup-impossible": (_GATE, "The backup that the spec asks for cannot be made"),
     "target-not-empty": (_GATE, "There is something in the database that would be replaced"),
+    "run-ended": (_GATE, "The run ended while it was looked at; nothing was done"),
     "run-overtaken": (_GATE, "The target is not where the run that is to be undone left it"),
     "no-way-back": (_GATE, "What is to be undone has no way back"),
     "gate-closed": (_GATE, "A gate of the plan is closed; nothing was done"),

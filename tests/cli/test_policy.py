@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from orchestrate.cli.linting_environment import refuse_unlike
+from orchestrate.errors import OrchestrateError
 from tests.support.databases import sqlite_database
 from tests.support.projects import Project
+from tests.support.values import revision
 from tests.support.workspace import Workspace
 
 
@@ -72,6 +77,45 @@ def test_what_cannot_be_seen_can_be_stopped(workspace: Workspace) -> None:
     workspace.environment("prod", policy=policy, url="sqlite:///prod.db")
     (gate,) = (one for one in gates(workspace) if one["kind"] == "policy")
     assert (gate["state"], "blocks not-rendered" in gate["detail"]) == ("closed", True)
+
+
+def test_a_kept_plan_is_judged_by_what_is_so_now(workspace: Workspace) -> None:
+    """Neither the day of its file counts nor what somebody made of its findings since."""
+    policy = {"edited-revision": "block", "missing-downgrade": "block"}
+    workspace.environment("prod", policy=policy, url="sqlite:///prod.db")
+    workspace.environment("staging", url="sqlite:///staging.db")
+    workspace.ok("plan", "prod", "--to", "r002", "--out", "plan.json")
+    file = workspace.project.revision_file("r002")
+    text = file.read_text()
+    file.write_text(text + "# once\n")
+    workspace.ok("apply", "staging", "--yes")
+    file.write_text(text)
+    refused = workspace.call("apply", "plan.json", "--yes", "--format", "json")
+    assert (refused.status, refused.error()["code"]) == (4, "policy-blocked")
+    assert "edited-revision" in refused.error()["message"]
+
+    workspace.project.revision("r004", down="r003")
+    workspace.environment("prod", policy={"missing-downgrade": "block"}, url="sqlite:///prod.db")
+    workspace.ok("plan", "prod", "--out", "plan.json")
+    plan = json.loads((workspace.folder / "plan.json").read_text())
+    for step in plan["steps"]:
+        step["findings"] = []
+    plan["findings"] = []
+    (workspace.folder / "plan.json").write_text(json.dumps(plan))
+    refused = workspace.call("apply", "plan.json", "--yes", "--format", "json")
+    assert (refused.status, refused.error()["code"]) == (4, "policy-blocked")
+
+
+def test_a_file_that_is_not_the_one_that_runs_stops_the_policy(workspace: Workspace) -> None:
+    """It is in a container, or another one lies here: what is said of it would be worth nothing."""
+    (path,) = workspace.project.versions.glob("r001*")
+    there = replace(revision("r001"), file=path.name)
+    for sha256, found in (("0" * 64, "is another file"), ("", "is not on this machine")):
+        with pytest.raises(OrchestrateError) as caught:
+            refuse_unlike("prod", path.parent, [replace(there, sha256=sha256)])
+        assert caught.value.code == "project-unreadable"
+        assert found in caught.value.message
+        path.unlink(missing_ok=True)
 
 
 def gates(workspace: Workspace) -> list[dict[str, str]]:

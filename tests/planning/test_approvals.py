@@ -311,3 +311,12 @@ def test_a_broken_chain_closes_the_gate_however_many_approved() -> None:
     assert found.reached
     made = agreement_gate(found, tampered="event 3: its content is not what it was")
     assert (made.state, made.code) == ("closed", "approvals-tampered")
+
+
+def test_an_approval_given_for_a_resume_is_used_up_by_it() -> None:
+    """A run begun by an override, approved and gone on with: the plan does not run a second time."""
+    kind, resumed = begun()
+    assert kind == "run.started"
+    found = ledger_of(journal([begun(), given(hours_ago=0.5), ("run.resumed", resumed)]))
+    (approval,) = found.approvals
+    assert approval.used_by == "run-1"

@@ -37,7 +37,8 @@ def did(revision: str, sha256: str, direction: str = "upgrade") -> dict[str, Any
 
 def staging(*said: Said) -> dict[str, Deed]:
     begun: list[Said] = [
-        ("run.started", run, 0, {"environment": "staging"}) for run in ("one", "two")
+        ("run.started", run, 0, {"environment": "staging", "direction": way})
+        for run, way in (("one", "upgrade"), ("two", "upgrade"), ("back", "downgrade"))
     ]
 
     def within(heads: Collection[str]) -> Collection[str]:
@@ -106,6 +107,18 @@ def test_a_later_run_that_succeeds_proves_what_a_failed_one_applied() -> None:
         ("run.finished", "two", 20, SUCCEEDED),
     )
     assert state(done) == ("open", "all 2 revisions succeeded in staging, 40 min ago")
+
+
+def test_a_way_back_that_succeeds_proves_nothing() -> None:
+    """Its run makes no checks: those of the upgrade failed."""
+    done = staging(
+        ("step.finished", "one", 1, did("a", "A")),
+        ("step.finished", "one", 2, did("b", "B")),
+        ("run.finished", "one", 3, {"status": "failed"}),
+        ("step.finished", "back", 4, did("b", "B", "downgrade")),
+        ("run.finished", "back", 5, SUCCEEDED),
+    )
+    assert "a ran in staging in one, which has not succeeded" in state(done)[1]
 
 
 def test_a_native_step_tells_its_revisions() -> None:

@@ -10,6 +10,7 @@ from orchestrate.cli.gates import check_overrides, gated, refuse_closed, wait_fo
 from orchestrate.cli.gating import (
     check_identity,
     confirm,
+    judged_anew,
     looked_at,
     prepare,
     refuse_stale,
@@ -102,6 +103,7 @@ def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool, wait:
             if not plan.steps:
                 return nothing_to_do(bench, plan)
             # As they stand now, not as they stood when it was made.
+            plan = judged_anew(bench, environment, seen, plan, chain)
             plan = gated(bench, environment, seen, plan, verdict)
             session.load_revisions()
             show_plan(bench, plan)

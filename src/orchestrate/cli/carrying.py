@@ -43,6 +43,7 @@ from orchestrate.run.backups import all_backups
 from orchestrate.run.execute import Execution
 from orchestrate.run.failure_hooks import run_failure_hooks
 from orchestrate.run.interruption import Interruption
+from orchestrate.run.journal import still_open
 from orchestrate.run.lease_keeper import kept_lease, new_lease, this_host, this_person
 from orchestrate.run.leftover import Choice, Leftover
 from orchestrate.run.observe import open_session
@@ -98,10 +99,7 @@ def carry_out(
     with kept_lease(bench.state, wanted, bench.clock) as lease:
         _await_lock(bench, session, observation, patience=60.0 if run else 5.0)
         observation = session.observe_again()
-        if run is None:
-            # Looked at once more: another run may have begun, and died, since the first look.
-            refuse_unfinished(bench, observation, but=ends)
-            refuse_stale(bench, plan, observation, chain)
+        run = _still_so(bench, plan, observation, chain, run, ends=ends)
         refuse_disagreement(bench, environment, plan, run)
         progress = progress_for(bench.invocation, plan)
         began = time.monotonic()
@@ -263,6 +261,29 @@ def _await_lock(
             )
         bench.clock.sleep(_LOCK_POLL_SECONDS)
         waited += _LOCK_POLL_SECONDS
+
+
+def _still_so(
+    bench: Workbench,
+    plan: Plan,
+    observation: Observation,
+    chain: Chain,
+    run: RunState | None,
+    *,
+    ends: str | None,
+) -> RunState | None:
+    """Look once more, under the lease; return the run that is gone on with as it is now.
+
+    Another run may have begun and died since the first look, or this one gone on elsewhere. Raises
+    `run-unfinished`, `stale-plan`, `run-ended`.
+    """
+    if run is None:
+        refuse_unfinished(bench, observation, but=(ends,))
+        refuse_stale(bench, plan, observation, chain)
+        return None
+    run = still_open(bench.state, run.id)
+    refuse_unfinished(bench, observation, but=(run.id, run.ends))
+    return run
 
 
 def _journal_start(

@@ -125,10 +125,10 @@ def _promotion(
     """Return the gate `promotion` of revisions and their file hashes, where one is declared."""
     if environment.after is None or not wanted:
         return ()
-    from orchestrate.run.journal import recent  # noqa: PLC0415  (only for those who promote)
+    from orchestrate.run.journal import whole  # noqa: PLC0415  (only for those who promote)
 
     source = bench.environment(environment.after.environment).name
-    done = deeds(recent(bench.state), chain.ancestors_known).get(source, {})
+    done = deeds(whole(bench.state), chain.ancestors_known).get(source, {})
     return (promotion_gate(source, environment.after.soak, wanted, done, bench.clock.now()),)
 
 

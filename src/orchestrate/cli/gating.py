@@ -5,7 +5,7 @@ Every path to a database goes through here: apply, a saved plan, resume.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,7 +14,8 @@ import click
 from orchestrate import __version__
 from orchestrate.cli.gates import ordered_backup
 from orchestrate.cli.workbench import Workbench
-from orchestrate.domain.events import EventKind, NewEvent
+from orchestrate.domain.events import Event, EventKind, NewEvent
+from orchestrate.domain.findings import Finding
 from orchestrate.domain.leases import RecordedIdentity
 from orchestrate.domain.observation import Observation
 from orchestrate.domain.plan import (
@@ -32,13 +33,20 @@ from orchestrate.planning.deeds import deeds
 from orchestrate.planning.edits import edited_revisions
 from orchestrate.planning.estimates import rehearsed_in, timings_of, with_origins
 from orchestrate.planning.identities import IdentityVerdict, identify
-from orchestrate.planning.plan_maker import Wish, make_plan
+from orchestrate.planning.plan_maker import Wish, make_plan, planned_anew
 from orchestrate.planning.rehearsals import rehearsed_finding
 from orchestrate.planning.staleness import moved
 from orchestrate.planning.troubles import placed
 from orchestrate.planning.unknown_rows import unknown_rows
 from orchestrate.reports.plans import plan_text
-from orchestrate.run.journal import all_runs, durations, recent, rehearsals_in, unfinished
+from orchestrate.run.journal import (
+    all_runs,
+    durations,
+    recent,
+    rehearsals_in,
+    unfinished,
+    whole,
+)
 from orchestrate.run.lease_keeper import is_dead, this_person
 from orchestrate.run.observe import Seen
 
@@ -111,11 +119,44 @@ def prepare(
         now=now,
         tool_version=__version__,
     )
-    edited = edited_revisions(plan, chain, deeds(history, chain.ancestors_known))
+    edited = edited_findings(bench, environment, plan, chain, latest=history)
     plan = with_origins(plan, timings_of(history), rehearsed_in(rehearsals))
     told = rehearsed_finding(plan, rehearsals, now)
     plan = replace(plan, findings=(*plan.findings, *edited, *told))
     return Prepared(plan=plan, chain=chain, verdict=verdict)
+
+
+def edited_findings(
+    bench: Workbench,
+    environment: Environment,
+    plan: Plan,
+    chain: Chain,
+    *,
+    latest: Sequence[Event],
+) -> tuple[Finding, ...]:
+    """Return which revisions are not what ran, by the latest events of the journal.
+
+    By the whole of it where the policy of the environment asks.
+    """
+    policy = environment.policy
+    asked = policy is not None and policy.edited_revision not in {None, "allow"}
+    history = whole(bench.state) if asked else latest
+    return edited_revisions(plan, chain, deeds(history, chain.ancestors_known))
+
+
+def judged_anew(
+    bench: Workbench, environment: Environment, seen: Seen, plan: Plan, chain: Chain
+) -> Plan:
+    """Return a plan that was kept with the findings of now: its file's are those of its day.
+
+    What a way back deletes, and what is rendered, is left as it was found.
+    """
+    if seen.access is None:
+        raise AssertionError
+    plan = planned_anew(plan, chain, server_undoes_ddl=seen.access.dialect.transactional_ddl)
+    edited = edited_findings(bench, environment, plan, chain, latest=recent(bench.state))
+    kept = tuple(one for one in plan.findings if one.code != "edited-revision")
+    return replace(plan, findings=(*kept, *edited))
 
 
 def refuse_unknown(
@@ -208,14 +249,14 @@ def retries_of(environment: Environment) -> int:
 
 
 def refuse_unfinished(
-    bench: Workbench, observation: Observation, *, but: str | None = None
+    bench: Workbench, observation: Observation, *, but: Collection[str | None] = ()
 ) -> None:
     """Raise `run-unfinished` when an earlier run of the target, other than `but`, has not ended.
 
     Raises `lease-held` when that run is at work right now, and so can be waited for.
     """
     run = unfinished(
-        (one for one in all_runs(bench.state) if one.id != but),
+        (one for one in all_runs(bench.state) if one.id not in but),
         environment=observation.environment,
         target_key=observation.target_key,
     )

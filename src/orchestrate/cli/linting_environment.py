@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,14 +63,23 @@ def lint_environment(bench: Workbench, environment: Environment, asked: Asked) -
 
 
 def findings_by_revision(
-    bench: Workbench, environment: Environment, access: Access, revisions: Sequence[Revision]
+    bench: Workbench,
+    environment: Environment,
+    access: Access,
+    revisions: Sequence[Revision],
+    *,
+    binding: bool,
 ) -> Mapping[str, tuple[Finding, ...]]:
     """Return what our own rules say of revisions, for this very server and its tables.
 
     By an agent of its own, because a revision that is rendered may do anything. A revision that
-    lies elsewhere is judged by its SQL alone. Raises what looking at the environment raises.
+    lies elsewhere is judged by its SQL alone, unless what is said is `binding`: then that raises
+    `project-unreadable`, and so does a file here that is not the one which runs. Raises what
+    looking at the environment raises, too.
     """
     folder = project_folder(bench, environment)
+    if binding:
+        refuse_unlike(environment.name, folder, revisions)
     sources = [_source(folder, one) for one in revisions]
     with open_session(access) as session:
         observation = session.observe()
@@ -101,6 +111,22 @@ def _pending(
     else:
         refuse_unknown(bench, environment, observation, chain)
     return [one.revision for one in chain.moves(direction="upgrade", heads=heads, to=to)]
+
+
+def refuse_unlike(environment: str, folder: Path, revisions: Iterable[Revision]) -> None:
+    """Raise `project-unreadable` unless each file here is the one that runs."""
+    for one in revisions:
+        path = folder / one.file
+        here = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+        if here != one.sha256:
+            what = "is not on this machine" if here is None else "is another file on this machine"
+            raise OrchestrateError(
+                "project-unreadable",
+                f"{one.file}, which {environment} runs, {what}, and the policy asks what it does",
+                hint="Run it where the revisions are checked out as they are deployed, or take "
+                "`destructive` and `long-lock` out of `policy`",
+                where=environment,
+            )
 
 
 def _source(folder: Path, revision: Revision) -> RevisionSource:

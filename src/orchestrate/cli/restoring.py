@@ -61,7 +61,7 @@ def restore_environment(bench: Workbench, environment: Environment, wanted: Rest
     with seen.session as session:
         observation, chain = looked_at(bench, seen)
         verdict = check_identity(bench, observation)
-        refuse_unfinished(bench, observation, but=wanted.ends)
+        refuse_unfinished(bench, observation, but=(wanted.ends,))
         _refuse_unfit(seen.access, copy, observation)
         if not (is_empty(observation) or wanted.replace):
             raise OrchestrateError(

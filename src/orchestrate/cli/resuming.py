@@ -10,7 +10,7 @@ from typing import cast
 from orchestrate.cli.blocking import blocked_event
 from orchestrate.cli.carrying import carry_out
 from orchestrate.cli.gates import check_overrides, gated, refuse_closed
-from orchestrate.cli.gating import check_identity, looked_at, retries_of
+from orchestrate.cli.gating import check_identity, judged_anew, looked_at, retries_of
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import NewEvent
 from orchestrate.domain.observation import Observation
@@ -20,7 +20,7 @@ from orchestrate.planning.backups import BACKUP_STEP
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import words
 from orchestrate.reports.tables import counted
-from orchestrate.run.journal import all_runs, run_with_steps
+from orchestrate.run.journal import all_runs, run_with_steps, still_open
 from orchestrate.run.lease_keeper import kept_lease, new_lease, this_person
 from orchestrate.run.leftover import Choice
 from orchestrate.run.observe import observe_one
@@ -58,6 +58,7 @@ def resume_run(
         with seen.session as session:
             verdict = check_identity(bench, observation)
             full = run_with_steps(bench.state, chosen.id) or chosen
+            plan = judged_anew(bench, declared, seen, plan, chain)
             plan = _still_in_the_way(gated(bench, declared, seen, plan, verdict, run=full), full)
             refuse_closed(bench, plan)
             _refuse_other_database(plan, observation, chosen)
@@ -176,6 +177,7 @@ def end_run(bench: Workbench, run: RunState, explain: Callable[[], str]) -> str:
         token=secrets.token_hex(6),
     )
     with kept_lease(bench.state, wanted, bench.clock):
+        still_open(bench.state, run.id)
         message = explain()
         bench.state.append(
             [

@@ -18,6 +18,7 @@ APPROVAL_KINDS: Final[tuple[EventKind, ...]] = (
     "approval.given",
     "approval.revoked",
     "run.started",
+    "run.resumed",
 )
 NAMESPACE: Final = "plan@orchestrate"
 """Of our SSH signatures: one that was made for another purpose approves nothing."""
@@ -133,6 +134,9 @@ class _Folding:
                 self._revoked(event)
             case "run.started":
                 self._started(event)
+            case "run.resumed":
+                # One that was given for this is used up by it.
+                self._use(event)
             case _:
                 pass
 
@@ -171,6 +175,10 @@ class _Folding:
         for proposal in list(self.proposals.values()):
             if proposal.environment == data["environment"] and proposal.run is None:
                 self.proposals[proposal.digest] = replace(proposal, run=event.run)
+        self._use(event)
+
+    def _use(self, event: Event) -> None:
+        begun = (event.data["environment"], event.data["plan_digest"])
         for one in list(self.approvals.values()):
             if one.used_by is None and (one.statement.environment, one.statement.digest) == begun:
                 self.approvals[one.id] = replace(one, used_by=event.run)

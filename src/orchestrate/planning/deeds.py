@@ -58,6 +58,7 @@ def content_of(step: Step, environment: str) -> dict[str, object]:
 def deeds(events: Iterable[Event], within: Within) -> Deeds:
     """Return what became of each revision in each environment, by events of `KINDS` in order."""
     environments: dict[str, str] = {}
+    checking: set[str] = set()
     found: dict[str, dict[str, Deed]] = {}
     for event in events:
         data: Mapping[str, Any] = event.data
@@ -65,10 +66,13 @@ def deeds(events: Iterable[Event], within: Within) -> Deeds:
             continue
         if event.kind == "run.started":
             environments[event.run] = data["environment"]
+            if data["direction"] == "upgrade":
+                checking.add(event.run)
             continue
         here = found.setdefault(environments.get(event.run, ""), {})
         if event.kind == "run.finished":
-            if data["status"] == "succeeded":
+            # The checks are those of an upgrade: a way back that succeeds proves nothing.
+            if data["status"] == "succeeded" and event.run in checking:
                 _prove(here, event.at)
         elif data.get("direction") in _MOVING:
             contents = data.get("parts") or {data.get("revision"): data["file_sha256"]}

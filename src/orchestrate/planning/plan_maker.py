@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from orchestrate.domain.actions import NOTHING_AROUND, Around
 from orchestrate.domain.backups import BackupOrder
@@ -21,6 +22,7 @@ from orchestrate.domain.plan import (
     SchemaCheck,
     Step,
 )
+from orchestrate.domain.revisions import Revision
 from orchestrate.domain.spec import Baseline
 from orchestrate.planning.actions import fitting, steps_after, steps_before
 from orchestrate.planning.backups import backup_step
@@ -245,7 +247,7 @@ def _steps(
             file=move.revision.file,
             file_sha256=move.revision.sha256,
             estimate_seconds=durations.get((wish.direction, move.revision.sha256)),
-            findings=_step_findings(move, wish.direction, undoes=undoes),
+            findings=_step_findings(move.revision, wish.direction, undoes=undoes),
         )
         for number, move in enumerate(moves, start=start)
     )
@@ -292,14 +294,47 @@ def _native_step(
             findings=tuple(
                 finding
                 for move in moves
-                for finding in _step_findings(move, wish.direction, undoes=undoes)
+                for finding in _step_findings(move.revision, wish.direction, undoes=undoes)
             ),
         ),
     )
 
 
-def _step_findings(move: Move, direction: Direction, *, undoes: bool) -> tuple[Finding, ...]:
-    revision = move.revision
+def planned_anew(plan: Plan, chain: Chain, *, server_undoes_ddl: bool) -> Plan:
+    """Return a plan whose steps have what is to be said of their revisions now.
+
+    A plan's file has the findings of its day, and whatever was made of them since: they are not in
+    the digest.
+    """
+    steps = []
+    for step in plan.steps:
+        revisions = [part.revision for part in step.parts] or [step.revision]
+        if step.kind not in {"upgrade", "downgrade"} or any(
+            one not in chain.by_id for one in revisions
+        ):
+            steps.append(step)
+            continue
+        new = [
+            finding
+            for one in revisions
+            for finding in _step_findings(
+                chain.by_id[one], plan.direction, undoes=server_undoes_ddl
+            )
+        ]
+        kept = [one for one in step.findings if one.code not in _OF_STEPS]
+        steps.append(replace(step, findings=(*new, *kept)))
+    heads = () if plan.direction != "upgrade" else _heads_findings(plan.to, plan.environment, chain)
+    others = tuple(one for one in plan.findings if one.code != "multiple-heads")
+    return replace(plan, steps=tuple(steps), findings=(*heads, *others))
+
+
+_OF_STEPS: Final = frozenset({"leaves-transaction", "missing-downgrade"})
+"""What `_step_findings` says."""
+
+
+def _step_findings(
+    revision: Revision, direction: Direction, *, undoes: bool
+) -> tuple[Finding, ...]:
     findings = []
     if undoes and revision.leaves_transaction:
         findings.append(
@@ -329,6 +364,20 @@ def _step_findings(move: Move, direction: Direction, *, undoes: bool) -> tuple[F
     return tuple(findings)
 
 
+def _heads_findings(to: str, where: str, chain: Chain) -> tuple[Finding, ...]:
+    if len(chain.heads) <= 1 or to not in {"head", "heads"}:
+        return ()
+    return (
+        Finding(
+            code="multiple-heads",
+            severity="info",
+            message=f"the project has {len(chain.heads)} heads: {', '.join(chain.heads)}",
+            hint=f"`{merge_command(where)}` joins them, if they are not meant to stay apart",
+            where=where,
+        ),
+    )
+
+
 def _plan_findings(
     wish: Wish,
     observation: Observation,
@@ -336,18 +385,8 @@ def _plan_findings(
     mode: Mode,
     steps: Sequence[Step],
 ) -> tuple[Finding, ...]:
-    findings = []
     where = observation.environment
-    if len(chain.heads) > 1 and wish.to in {"head", "heads"}:
-        findings.append(
-            Finding(
-                code="multiple-heads",
-                severity="info",
-                message=f"the project has {len(chain.heads)} heads: {', '.join(chain.heads)}",
-                hint=f"`{merge_command(where)}` joins them, if they are not meant to stay apart",
-                where=where,
-            )
-        )
+    findings = list(_heads_findings(wish.to, where, chain))
     if judge(observation, chain, to="heads").state == "unversioned" and steps:
         findings.append(
             Finding(

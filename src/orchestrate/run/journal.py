@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 from orchestrate.domain.events import Event, EventKind
 from orchestrate.domain.plan import Direction
 from orchestrate.domain.rehearsals import Rehearsal
+from orchestrate.errors import OrchestrateError
 from orchestrate.planning.deeds import KINDS
 from orchestrate.planning.plan_maker import Durations
 from orchestrate.planning.rehearsals import rehearsals_of
@@ -37,6 +38,19 @@ def run_with_steps(state: StateStore, run: str) -> RunState | None:
     return fold(state.events(run=run)).get(run)
 
 
+def still_open(state: StateStore, run: str) -> RunState:
+    """Return a run as it is now. Raises `run-ended` when nobody can go on with it any more."""
+    found = run_with_steps(state, run)
+    if found is None or not found.resumable:
+        raise OrchestrateError(
+            "run-ended",
+            f"{run} has ended meanwhile: {found.status if found else 'unknown'}",
+            hint=f"`orchestrate show {run}` tells how",
+            where=found.environment if found else None,
+        )
+    return found
+
+
 def unfinished(runs: Iterable[RunState], *, environment: str, target_key: str) -> RunState | None:
     """Return the run that blocks a target, if there is one."""
     for run in runs:
@@ -48,6 +62,11 @@ def unfinished(runs: Iterable[RunState], *, environment: str, target_key: str) -
 def recent(state: StateStore) -> tuple[Event, ...]:
     """Return the latest events that `durations` and `deeds` are made from, in their order."""
     return state.last_events(_RECENT_EVENTS, kinds=KINDS)
+
+
+def whole(state: StateStore) -> tuple[Event, ...]:
+    """Return all events that `deeds` are made from: what a gate asks has no horizon."""
+    return tuple(state.events(kinds=KINDS))
 
 
 def durations(events: Iterable[Event]) -> Durations:
