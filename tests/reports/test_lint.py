@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from orchestrate.domain.findings import Finding
-from orchestrate.reports.lint import lint_report
+from orchestrate.reports.lint import lint_json, lint_report, sarif
 
 FINDINGS = (
     Finding(code="deleted-revision", severity="error", message="gone", where="dev"),
@@ -48,7 +46,7 @@ def test_for_github() -> None:
 
 def test_for_code_scanning() -> None:
     """SARIF 2.1.0: every result names its rule, which is described; places where there are any."""
-    (run,) = json.loads(lint_report(FINDINGS, "sarif", revisions=3))["runs"]
+    (run,) = sarif(FINDINGS)["runs"]
     rules = run["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in rules] == ["blocks-writes", "deleted-revision", "not-rendered"]
     assert all(rule["shortDescription"]["text"] and rule["help"]["text"] for rule in rules)
@@ -92,7 +90,7 @@ def test_for_code_scanning() -> None:
 
 def test_for_programs() -> None:
     """The names of the design, and the page."""
-    (first, *_) = json.loads(lint_report(FINDINGS, "json", revisions=3))["findings"]
+    (first, *_) = lint_json(FINDINGS)["findings"]
     assert first == {
         "code": "deleted-revision",
         "severity": "error",

@@ -153,9 +153,9 @@ class Collecting(Invocation):
         """Return False: a program answers by arguments."""
         return False
 
-    def data(self, text: str) -> None:
+    def put(self, text: str) -> None:
         """Keep what was asked for."""
-        self.texts.append(click.unstyle(self.redacted(text)))
+        self.texts.append(click.unstyle(text))
 
     def event(self, value: Mapping[str, Any]) -> None:
         """Keep an event, and tell it."""
@@ -188,7 +188,7 @@ class Collecting(Invocation):
 
     def _plain(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """Return a value as the JSON that is printed of it, without secrets."""
-        found: dict[str, Any] = json.loads(self.redacted(json.dumps(value, ensure_ascii=False)))
+        found: dict[str, Any] = json.loads(self.as_json(value))
         return found
 
     def _tell(self, listener: Callable[[Any], None] | None, told: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -159,7 +158,7 @@ def _look(bench: Workbench, session: Session, typed: Sequence[str]) -> int:
     lines = session.alembic(typed)
     if bench.invocation.format == "json":
         value = {"argv": list(typed), "output": "".join(f"{line}\n" for line in lines)}
-        bench.invocation.data(json.dumps(value, ensure_ascii=False))
+        bench.invocation.json(value, indent=None)
         return 0
     for line in lines:
         bench.invocation.data(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
@@ -92,11 +92,10 @@ def drift(
 
     looked = drift_report(bench, chosen, against, sight=sight)
     shown = only_news(looked.report) if new_only else looked.report
-    renderers = _renderers()
     for option, path in files.items():
         if path is not None:
-            _write(invocation, renderers[_FILES[option]](bench, looked, shown), path)
-    _put(invocation, renderers[invocation.format](bench, looked, shown), out)
+            _write(invocation, _rendered(bench, _FILES[option], looked, shown), path)
+    _put(invocation, _rendered(bench, invocation.format, looked, shown), out)
     if notify:
         from orchestrate.cli.notifying import tell_news  # noqa: PLC0415  (as above)
 
@@ -109,15 +108,21 @@ def drift(
     return ExitStatus.FAILED if unread else ExitStatus.DONE
 
 
+def _rendered(bench: Workbench, format_: str, looked: Looked, report: DriftReport) -> str:
+    """Return the report in a format, without secrets."""
+    if format_ == "json":
+        return bench.invocation.as_json(_values(report), indent=2)
+    return bench.invocation.redacted(_renderers()[format_](bench, looked, report))
+
+
 def _renderers() -> Mapping[str, Renderer]:
-    """Return the renderers by format; a new one is one line here.
+    """Return the renderers by format that is text; a new one is one line here.
 
     A page and numbers are the whole of a report: what is known today is what tomorrow is measured
     by, and the page marks what is new.
     """
     return {
         "text": lambda _bench, _looked, report: _text(report),
-        "json": lambda _bench, _looked, report: _json(report),
         "markdown": lambda _bench, _looked, report: _markdown(report),
         "junit": lambda _bench, _looked, report: _junit(report),
         "html": lambda bench, looked, _: _page(bench, looked),
@@ -158,12 +163,10 @@ def _page(bench: Workbench, looked: Looked) -> str:
     return drift_page(bench, looked)
 
 
-def _json(report: DriftReport) -> str:
-    import json  # noqa: PLC0415  (as above)
-
+def _values(report: DriftReport) -> dict[str, Any]:
     from orchestrate.planning.drift_values import drift_value  # noqa: PLC0415
 
-    return json.dumps(drift_value(report), indent=2, ensure_ascii=False)
+    return drift_value(report)
 
 
 def _check_places(files: Iterable[Path]) -> None:
@@ -179,14 +182,14 @@ def _check_places(files: Iterable[Path]) -> None:
 
 def _put(invocation: Invocation, text: str, out: Path | None) -> None:
     if out is None:
-        invocation.data(text)
+        invocation.put(text)
     else:
         _write(invocation, text, out)
 
 
 def _write(invocation: Invocation, text: str, out: Path) -> None:
     """Write a report to a file as a whole or not at all."""
-    content = click.unstyle(invocation.redacted(text)) + "\n"
+    content = click.unstyle(text) + "\n"
     try:
         part = out.with_name(f".{out.name}.part")
         part.write_text(content, encoding="utf-8")

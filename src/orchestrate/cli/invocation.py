@@ -96,20 +96,31 @@ class Invocation:
 
     def data(self, text: str) -> None:
         """Print what was asked for, on standard output."""
-        click.echo(self.redacted(text), color=colour())
+        self.put(self.redacted(text))
 
-    def json(self, value: object) -> None:
+    def put(self, text: str) -> None:
+        """Print a text that holds no secret any more, on standard output."""
+        click.echo(text, color=colour())
+
+    def json(self, value: object, *, indent: int | None = 2) -> None:
         """Print a value as JSON on standard output."""
-        self.data(json.dumps(value, indent=2, ensure_ascii=False))
+        self.put(self.as_json(value, indent=indent))
+
+    def as_json(self, value: object, *, indent: int | None = None) -> str:
+        """Return a value as JSON without secrets.
+
+        They are taken out of its texts, not out of the JSON: a password may be `123`.
+        """
+        return json.dumps(self.redactor.redact_value(value), indent=indent, ensure_ascii=False)
 
     def event(self, value: Mapping[str, Any]) -> None:
         """Print one event of a run as a line of JSON, at once, so that a reader sees it happen."""
-        sys.stdout.write(self.redacted(json.dumps(value, ensure_ascii=False)) + "\n")
+        sys.stdout.write(self.as_json(value) + "\n")
         sys.stdout.flush()
 
     def error(self, value: Mapping[str, Any]) -> None:
         """Print why a run did not succeed as a line of JSON, on standard error."""
-        self.complain(json.dumps({"error": value}, ensure_ascii=False))
+        click.echo(self.as_json({"error": value}), err=True)
 
     def heeding(self, interruption: Interruption) -> AbstractContextManager[None]:
         """Have who stops this call stop a run at its next safe point, within the body."""

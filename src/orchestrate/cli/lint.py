@@ -41,7 +41,7 @@ def lint(
     """
     from orchestrate.cli.linting import Asked, lint_spec  # noqa: PLC0415  (`--help` is quick)
     from orchestrate.cli.workbench import Workbench  # noqa: PLC0415
-    from orchestrate.reports.lint import lint_report  # noqa: PLC0415
+    from orchestrate.reports.lint import lint_json, lint_report, sarif  # noqa: PLC0415
 
     name = environment or environment_option
     if environment and environment_option and environment != environment_option:
@@ -58,6 +58,12 @@ def lint(
     linted = lint_spec(bench, asked)
     for note in linted.notes:
         invocation.say(note)
-    invocation.data(lint_report(linted.findings, invocation.format, revisions=linted.revisions))
+    match invocation.format:
+        case "json":
+            invocation.json(lint_json(linted.findings))
+        case "sarif":
+            invocation.json(sarif(linted.findings))
+        case style:
+            invocation.data(lint_report(linted.findings, style, revisions=linted.revisions))
     bad = any(one.severity != "info" for one in linted.findings)
     return int(ExitStatus.DIFFERENCE if exit_code and bad else ExitStatus.DONE)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import os
 import sys
 from dataclasses import asdict
@@ -181,7 +180,7 @@ def _defect(error: Exception, invocation: Invocation) -> OrchestrateError:
 def _report(error: OrchestrateError, invocation: Invocation) -> None:
     invocation.record(error)
     if invocation.format == "json":
-        invocation.complain(json.dumps(_as_json(error), ensure_ascii=False))
+        invocation.error(_as_json(error))
         return
     head = click.style(f"error[{error.code}]", fg="red", bold=True)
     said = error.where and error.message.startswith(f"{error.where} ")
@@ -236,4 +235,4 @@ def _as_json(error: OrchestrateError) -> dict[str, Any]:
             for one in found
         ]
     differences = [asdict(one) for one in error.findings if isinstance(one, Difference)]
-    return {"error": {**value, **({"differences": differences} if differences else {})}}
+    return {**value, **({"differences": differences} if differences else {})}

@@ -6,7 +6,6 @@ https://docs.github.com/en/actions/reference/workflow-commands-for-github-action
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
@@ -24,11 +23,7 @@ _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def lint_report(findings: Sequence[Finding], style: str, *, revisions: int) -> str:
-    """Return the findings in one of lint's formats."""
-    if style == "json":
-        return json.dumps(lint_json(findings), indent=2, ensure_ascii=False)
-    if style == "sarif":
-        return json.dumps(sarif(findings), indent=2, ensure_ascii=False)
+    """Return the findings in one of lint's formats that are texts."""
     if style == "github":
         return "\n".join(_annotation(one) for one in findings)
     return lint_text(findings, revisions=revisions)
