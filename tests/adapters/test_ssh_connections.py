@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from orchestrate.adapters.far_processes import FarLauncher, FarProcess
+from orchestrate.adapters.own_secrets import PASSPHRASE
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.ssh_connections import Connection, SshConnections
-from orchestrate.adapters.ssh_keys import PASSPHRASE
 from orchestrate.domain.far_hosts import FarHost
 from orchestrate.errors import OrchestrateError
 from tests.support.servers import HOST

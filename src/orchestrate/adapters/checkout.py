@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from orchestrate.adapters.own_secrets import child_environ
 from orchestrate.domain.diagnosis import Checkout
 
 _SECONDS: Final = 10
@@ -25,6 +26,7 @@ def read_checkout(folder: Path) -> Checkout | None:
 def _git(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
         ["git", "-C", str(folder), *arguments],
+        env=child_environ(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=_SECONDS,

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from orchestrate.adapters.own_secrets import child_environ
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.errors import OrchestrateError
 
@@ -199,7 +200,7 @@ def _popen(
             return subprocess.Popen(
                 list(command),
                 cwd=folder,
-                env={**os.environ, **environ},
+                env=child_environ(environ),
                 stdin=given,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

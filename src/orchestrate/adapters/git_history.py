@@ -6,7 +6,6 @@ nothing at all where there is no `git` or no repository.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from orchestrate.adapters.own_secrets import child_environ
 from orchestrate.domain.sightings import Commit, Seen, Sighting
 
 SECONDS: Final = 6.0
@@ -117,7 +117,7 @@ class _Git:
         try:
             return subprocess.run(
                 [*self._command, *arguments],
-                env={**os.environ, **_ENVIRON},
+                env=child_environ(_ENVIRON),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 encoding="utf-8",

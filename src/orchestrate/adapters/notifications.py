@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import IO, Final, Literal
 
+from orchestrate.adapters.own_secrets import child_environ
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.domain.secrets import Secret
 
@@ -133,6 +134,7 @@ class Notifier:
         with contextlib.suppress(OSError, ValueError):
             process = subprocess.Popen(
                 command,
+                env=child_environ(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

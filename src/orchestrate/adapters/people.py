@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from orchestrate.adapters.own_secrets import child_environ
 from orchestrate.errors import OrchestrateError
 
 VARIABLE: Final = "ORCHESTRATE_USER"
@@ -44,6 +45,7 @@ def _of_git(folder: Path) -> str:
     try:
         done = subprocess.run(
             [program, "-C", str(folder), "config", "user.email"],
+            env=child_environ(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",

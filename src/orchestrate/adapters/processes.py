@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final, Protocol
 
+from orchestrate.adapters.own_secrets import child_environ
 from orchestrate.errors import OrchestrateError
 
 
@@ -91,7 +92,7 @@ class LocalLauncher:
             subprocess.Popen(
                 list(command),
                 cwd=cwd,
-                env=None if environ is None else {**os.environ, **environ},
+                env=child_environ(environ),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

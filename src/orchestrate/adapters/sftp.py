@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from fsspec.implementations.sftp import SFTPFileSystem  # type: ignore[import-untyped]
 
+from orchestrate.adapters.own_secrets import own_secrets
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.ssh_connections import SshConnections
 from orchestrate.domain.far_hosts import FarHost
@@ -33,7 +34,7 @@ class StrictSFTP(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types
             port=self.ssh_kwargs.get("port"),
         )
         # Nobody is there to be asked: a copy may be made at night.
-        self.connections = SshConnections(ask=None, redactor=Redactor())
+        self.connections = SshConnections(ask=None, redactor=Redactor(own_secrets()))
         try:
             self.ftp = self.connections.to(place).open_sftp()
         except BaseException:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, assert_never
 
+from orchestrate.adapters.own_secrets import child_environ
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.domain.secrets import Secret
 from orchestrate.domain.spec_sources import (
@@ -215,7 +216,7 @@ def run_for_value(
         process = subprocess.Popen(
             list(command),
             cwd=folder,
-            env=dict(environ),
+            env=child_environ(base=environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

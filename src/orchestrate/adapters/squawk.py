@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from orchestrate.adapters.own_secrets import child_environ
 from orchestrate.errors import OrchestrateError
 
 _SECONDS: Final = 300
@@ -89,7 +90,7 @@ def _run(
             [program, *options, *(str(path) for path in paths)],
             cwd=folder,
             # On GitHub it would print annotations of files that nobody has.
-            env={**os.environ, "SQUAWK_DISABLE_GITHUB_ANNOTATIONS": "1"},
+            env=child_environ({"SQUAWK_DISABLE_GITHUB_ANNOTATIONS": "1"}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_SECONDS,

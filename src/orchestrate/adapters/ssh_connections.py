@@ -22,6 +22,7 @@ from typing import IO, Any, Final
 
 import paramiko
 
+from orchestrate.adapters.own_secrets import child_environ
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.ssh_config import Login, read_login
 from orchestrate.adapters.ssh_keys import Ask, KeyRing
@@ -256,6 +257,7 @@ def _through_program(place: FarHost, command: str) -> _Road:
     try:
         program = subprocess.Popen(
             ["sh", "-c", f"exec {command}"],
+            env=child_environ(),
             stdin=its.fileno(),
             stdout=its.fileno(),
             stderr=words,

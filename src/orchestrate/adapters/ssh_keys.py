@@ -18,12 +18,12 @@ from typing import Any, Final
 import paramiko
 from paramiko.agent import AgentSSH
 
+from orchestrate.adapters.own_secrets import PASSPHRASE, passphrase
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.ssh_config import Login
 from orchestrate.domain.secrets import Secret
 from orchestrate.errors import OrchestrateError
 
-PASSPHRASE: Final = "ORCHESTRATE_SSH_PASSPHRASE"  # noqa: S105  (a variable's name)
 _KINDS: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 _AGENT_SECONDS: Final = 10.0
 _PUBLIC: Final = ".pub"
@@ -79,7 +79,8 @@ class KeyRing:
             return _loaded(path, None)
         except paramiko.PasswordRequiredException:
             pass
-        secret = os.environ.get(PASSPHRASE)
+        given = passphrase()
+        secret = None if given is None else given.reveal()
         if secret is None and self._ask is not None:
             secret = self._ask(f"Passphrase of {path}")
         if secret is None:

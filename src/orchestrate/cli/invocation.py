@@ -20,6 +20,7 @@ from typing import Any, Final, Literal
 import click
 
 from orchestrate.adapters.agent_start import SparePlace
+from orchestrate.adapters.own_secrets import own_secrets
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.spare_agent import SpareAgent
 from orchestrate.errors import OrchestrateError
@@ -48,7 +49,7 @@ class Invocation:
         self.verbosity = 0
         self.overridden: tuple[str, ...] = ()
         self.reason: str | None = None
-        self.redactor = Redactor()
+        self.redactor = Redactor(own_secrets())
         self.spare = SpareAgent(self.redactor, spare)
         self._log: Path | None = None
         self._closers: list[Callable[[], None]] = [self.spare.close]
