@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import json
 from urllib.parse import quote, quote_plus
+from xml.sax.saxutils import quoteattr
 
+import markupsafe
 import pytest
 
 from orchestrate.adapters.redaction import Redactor
@@ -34,6 +36,8 @@ def redactor(*secrets: str, url: str | None = None) -> Redactor:
         repr(PASSWORD),
         html.escape(PASSWORD),
         html.escape(PASSWORD, quote=False),
+        str(markupsafe.escape(PASSWORD)),
+        quoteattr(PASSWORD + '"'),
     ],
 )
 def test_every_spelling_is_replaced(form: str) -> None:

@@ -17,7 +17,7 @@ from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.run_state import RunState, StepState
 from orchestrate.planning.runbooks import Circumstances, make_runbook
-from orchestrate.reports.runbooks import check_template, runbook_text
+from orchestrate.reports.runbooks import TEMPLATES, check_template, runbook_text
 from orchestrate.stores.runbook_templates import shipped
 from tests.support.values import NOON, step
 
@@ -227,3 +227,11 @@ def test_a_block_can_be_replaced(tmp_path: Path) -> None:
     assert page.count("The database above is the one that is meant") == 2
     with pytest.raises(OrchestrateError):
         check_template("runbook.md.j2", {"runbook.md.j2": Template(text="{% x %}", file="f")})
+
+
+def test_a_page_escapes_what_any_template_writes() -> None:
+    """Also in one whose name says nothing of HTML; Markdown has no entities."""
+    part = {"title.j2": "{{ '<b>' ~ runbook.environment }}"}
+    for format_, written_as in (("html", "&lt;b&gt;dev"), ("markdown", "<b>dev")):
+        name = TEMPLATES[format_]
+        assert text(written(), format_, {name: "{% include 'title.j2' %}", **part}) == written_as

@@ -103,7 +103,7 @@ def _pattern(secrets: Iterable[str], shortest: int) -> re.Pattern[str] | None:
 
 
 def _forms(secret: str) -> set[str]:
-    """Return a secret as it is, in URLs, in JSON, in HTML and in Python's `repr`."""
+    """Return a secret as it is, in URLs, in JSON, in HTML, XML and in Python's `repr`."""
     encoded = quote(secret, safe="")
     return {
         secret,
@@ -115,5 +115,7 @@ def _forms(secret: str) -> set[str]:
         json.dumps(secret, ensure_ascii=False)[1:-1],
         html.escape(secret),
         html.escape(secret, quote=False),
+        html.escape(secret, quote=False).replace('"', "&quot;"),
+        html.escape(secret).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
         repr(secret)[1:-1],
     }

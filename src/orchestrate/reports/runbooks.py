@@ -37,6 +37,7 @@ def runbook_text(runbook: Runbook, format_: str, templates: Mapping[str, Templat
     return _checked(
         templates,
         lambda environment: environment.get_template(TEMPLATES[format_]).render(runbook=runbook),
+        escapes=format_ == "html",
     )
 
 
@@ -51,12 +52,15 @@ def check_template(name: str, templates: Mapping[str, Template]) -> None:
 
 
 def _checked(
-    templates: Mapping[str, Template], action: Callable[[SandboxedEnvironment], str]
+    templates: Mapping[str, Template],
+    action: Callable[[SandboxedEnvironment], str],
+    *,
+    escapes: bool = False,
 ) -> str:
     import jinja2  # noqa: PLC0415  (only a runbook pays for it)
 
     try:
-        return action(_environment(templates))
+        return action(_environment(templates, escapes=escapes))
     except jinja2.TemplateSyntaxError as error:
         raise _mistake(f"{error.filename or error.name}:{error.lineno}", error.message) from error
     except jinja2.TemplateNotFound as error:
@@ -88,7 +92,7 @@ def _line(error: Exception, templates: Mapping[str, Template]) -> str:
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
 
 
-def _environment(templates: Mapping[str, Template]) -> SandboxedEnvironment:
+def _environment(templates: Mapping[str, Template], *, escapes: bool) -> SandboxedEnvironment:
     from jinja2 import FunctionLoader, StrictUndefined  # noqa: PLC0415  (as above)
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
 
@@ -99,7 +103,8 @@ def _environment(templates: Mapping[str, Template]) -> SandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         loader=FunctionLoader(load),
         undefined=StrictUndefined,
-        autoescape=lambda name: name is not None and ".html" in name,
+        # By what is written, not by names: a page may include a template of any name.
+        autoescape=escapes,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
