@@ -189,3 +189,33 @@ def test_revisions_of_a_container_are_read_here(tmp_path: Path) -> None:
         tmp_path / "migrations" / "versions",
         tmp_path / "here",
     ]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_failure_of_the_moment_is_not_kept(one: Workspace, database: Database) -> None:
+    """What env.py stood in the way of is rendered the next time; what the file decides is kept."""
+    reader = "op.execute('DROP TABLE t1') if open(__file__) else None"
+    env = one.project.scripts / "env.py"
+    broken = one.folder / "broken"
+    env.write_text(
+        f"import os\nif os.path.exists({str(broken)!r}):\n    raise OSError('not now')\n"
+        + env.read_text()
+    )
+
+    def unseen() -> dict[str, str]:
+        told = one.ok("lint", "--format", "json").json()["findings"]
+        return {
+            item["where"].rpartition("/")[2].partition("_")[0]: item["message"]
+            for item in told
+            if item["code"] == "not-rendered"
+        }
+
+    assert unseen() == {}
+    one.project.revision("r007", down="r006", upgrade='op.drop_table("t1")', downgrade="pass")
+    one.project.revision("r008", down="r007", upgrade=reader, downgrade="pass")
+    broken.touch()
+    assert "not now" in unseen()["r007"]
+    broken.unlink()
+    assert set(unseen()) == {"r008"}
+    (kept,) = (one.folder / ".orchestrate" / "cache").glob("sql-*.json")
+    assert sum(sql is None for sql, _ in json.loads(kept.read_text())["sql"].values()) == 1

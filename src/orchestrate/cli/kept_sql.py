@@ -55,6 +55,8 @@ def keep_sql(
             one.sha256: rendered[one.revision]
             for one in sources
             if one.revision and one.revision in rendered and leans_on_libraries(one)
+            # What env.py or a server's absence stood in the way of may be there tomorrow.
+            if rendered[one.revision].lasts
         }
     )
     return rendered

@@ -20,6 +20,11 @@ from orchestrate.planning.statement_rules import (
 )
 from orchestrate.planning.statements import read_statements
 
+_OF_THE_FILE: Final = frozenset(
+    {"there is no function `upgrade`", "it does more than call Alembic and SQLAlchemy"}
+)
+"""In the agent's words, what keeps a revision from being rendered and stands in its file."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
@@ -27,6 +32,11 @@ class Rendered:
 
     sql: str | None
     problem: str | None = None
+
+    @property
+    def lasts(self) -> bool:
+        """Return whether the file alone decided on it: rendered again it would be the same."""
+        return self.problem in _OF_THE_FILE if self.problem else self.sql is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
