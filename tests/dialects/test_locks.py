@@ -152,3 +152,37 @@ def test_sizes_of_tables(database: Database) -> None:
     found = {row[1]: row for row in database.rows(query)}
     assert sorted(found) == ["orders", "other"]
     assert all(row[2] > 0 and row[4] == 1 for row in found.values())
+
+
+@pytest.mark.parametrize(
+    ("sql", "tables"),
+    [
+        ("VACUUM orders", []),
+        ("VACUUM FULL orders", [(None, "orders")]),
+        ("VACUUM FULL VERBOSE ANALYZE orders", [(None, "orders")]),
+        ("VACUUM (FULL) orders", [(None, "orders")]),
+        ("VACUUM (ANALYZE, FULL true) s.orders (a, b), other", [("s", "orders"), (None, "other")]),
+        ("VACUUM (FULL off, VERBOSE) orders", []),
+        ("VACUUM (FULL", []),
+        ("VACUUM FULL", []),
+        ("VACUUM (ANALYZE) full_moons", []),
+        ("REINDEX TABLE s.t", [("s", "t")]),
+        ("REINDEX (VERBOSE) TABLE t", [(None, "t")]),
+        ("REINDEX TABLE CONCURRENTLY s.t", []),
+        ("REINDEX (CONCURRENTLY) TABLE t", []),
+        ("REINDEX (CONCURRENTLY false) TABLE t", [(None, "t")]),
+        ("CLUSTER", []),
+        ("CLUSTER VERBOSE s.t USING i", [("s", "t")]),
+        ("CLUSTER i ON t", [(None, "t")]),
+    ],
+)
+def test_upkeep_names_its_tables(sql: str, tables: list[tuple[str | None, str]]) -> None:
+    """With switches in brackets or without, schemas, several tables, old spellings."""
+    assert [one.table for one in effects("postgresql", sql, "PostgreSQL 15.1")] == tables
+
+
+@pytest.mark.parametrize("end", ["TYPE", "SET DATA TYPE"])
+def test_a_statement_that_breaks_off(end: str) -> None:
+    """A text may be wrong: nobody knows the type, so the table may be written anew."""
+    (found,) = effects("postgresql", f"ALTER TABLE t ALTER c {end}", "PostgreSQL 15.1")
+    assert found.code == "rewrites-table"

@@ -206,3 +206,20 @@ def test_every_policy_has_its_rules() -> None:
     assert {"drops-table", "loses-data", "narrows-type"} < by_key["destructive"]
     assert {"rewrites-table", "blocks-writes"} < by_key["long-lock"]
     assert policy_of("squawk-renaming-column") is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x = " + "(" * 5000 + ")" * 5000,
+        "x = " + " + ".join(["'a'"] * 20000),
+        "if a: pass\n" + "".join(f"    elif a == {n}: pass\n" for n in range(3000)),
+    ],
+)
+def test_python_that_is_nested_deeply(body: str) -> None:
+    """It is no defect of ours, whoever wrote it: the file has a problem, or it is read."""
+    found = read_revision(
+        "versions/r1.py", f"revision = 'r1'\ndef upgrade():\n    {body}\n".encode()
+    )
+    assert found is not None
+    assert found.problem or found.revision == "r1"

@@ -61,17 +61,20 @@ def run_squawk(
             path.write_text(texts[key], "utf-8")
         found = _run(program, paths, folder=folder, version=version)
     by_path = {str(path): key for path, key in zip(paths, keys, strict=True)}
-    return tuple(
-        SquawkRemark(
-            key=by_path[one["file"]],
-            rule=one["rule_name"],
-            message=one["message"],
-            help=one.get("help"),
-            line=one["line"] + 1,
-            is_error=one["level"] == "Error",
+    try:
+        return tuple(
+            SquawkRemark(
+                key=by_path[one["file"]],
+                rule=str(one["rule_name"]),
+                message=str(one["message"]),
+                help=one.get("help"),
+                line=int(one["line"]) + 1,
+                is_error=one["level"] == "Error",
+            )
+            for one in found
         )
-        for one in found
-    )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _failed("its JSON is not what this version of orchestrate reads") from error
 
 
 def _memory() -> str | None:
@@ -79,9 +82,7 @@ def _memory() -> str | None:
     return _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK | os.X_OK) else None
 
 
-def _run(
-    program: str, paths: Sequence[Path], *, folder: Path, version: str | None
-) -> list[dict[str, Any]]:
+def _run(program: str, paths: Sequence[Path], *, folder: Path, version: str | None) -> Any:
     # Each text is what one revision does inside its transaction.
     options = ["--reporter", "json", "--assume-in-transaction"]
     options += ["--pg-version", version] if version else []
@@ -97,13 +98,14 @@ def _run(
             check=False,
         )
         if done.returncode in {0, _FOUND_SOMETHING}:
-            found: list[dict[str, Any]] = json.loads(done.stdout or b"[]")
-            return found
+            return json.loads(done.stdout or b"[]")
         problem = done.stderr.decode(errors="replace").strip().splitlines()
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         problem = [str(error)]
-    raise OrchestrateError(
-        "command-failed",
-        f"squawk failed: {problem[-1] if problem else 'it said nothing'}",
-        hint="`--no-squawk` leaves it out",
+    raise _failed(problem[-1] if problem else "it said nothing")
+
+
+def _failed(why: str) -> OrchestrateError:
+    return OrchestrateError(
+        "command-failed", f"squawk failed: {why}", hint="`--no-squawk` leaves it out"
     )

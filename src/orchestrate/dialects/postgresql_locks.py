@@ -35,6 +35,9 @@ _TEXTS: Final = frozenset({"String", "VARCHAR", "Unicode", "Text", "TEXT", "Unic
 _EXACT: Final = frozenset({"Numeric", "NUMERIC", "DECIMAL"})
 _NEW_DEFAULTS: Final = 11
 """Since this version a constant default is kept beside the table."""
+_BARE: Final = keywords("FULL FREEZE VERBOSE ANALYZE ANALYSE")
+"""Switches that stand without brackets."""
+_OFF: Final = frozenset({"FALSE", "OFF", "0"})
 _ENUM_VALUES: Final = 12
 """Since this version a value can be added to an enum inside a transaction."""
 
@@ -89,20 +92,58 @@ def _index(table: Table) -> Effect:
 
 def _maintenance(statement: Statement) -> Iterator[Effect]:
     """Return what commands do that are no change of a definition."""
-    words = statement.words
-    at = {"REINDEX": 2, "CLUSTER": 1}.get(statement.verb)
-    if statement.verb == "VACUUM" and words.has("FULL"):
-        at = next((n + 1 for n, key in enumerate(words.keys) if key in {"FULL", ")"}), None)
-    if at is None or at >= len(words) or "CONCURRENTLY" in words.keys:
+    if statement.verb not in {"VACUUM", "REINDEX", "CLUSTER"}:
         return
-    yield Effect(
-        code="rewrites-table",
-        table=(None, words.texts[at]),
-        lock="SHARE" if statement.verb == "REINDEX" else _EXCLUSIVE,
-        keeps_out="writes" if statement.verb == "REINDEX" else _EVERYBODY,
-        meanwhile="while its indexes are built" if statement.verb == "REINDEX" else "rewritten",
-        hint="`REINDEX … CONCURRENTLY`; pg_repack for what writes tables anew",
-    )
+    switched_on, rest = _switches(statement.words.cut(1))
+    indexes = statement.verb == "REINDEX"
+    if indexes:
+        rest = rest.cut(1)  # `TABLE`, `INDEX`, …
+    if "CONCURRENTLY" in switched_on or rest.begins("CONCURRENTLY"):
+        return
+    if statement.verb == "VACUUM" and "FULL" not in switched_on:
+        return
+    at = rest.find("ON")  # `CLUSTER index ON table`, as it was once written
+    for table in _tables(rest.cut(0 if at is None else at + 1)):
+        yield Effect(
+            code="rewrites-table",
+            table=table,
+            lock="SHARE" if indexes else _EXCLUSIVE,
+            keeps_out="writes" if indexes else _EVERYBODY,
+            meanwhile="while its indexes are built" if indexes else "rewritten",
+            hint="`REINDEX … CONCURRENTLY`; pg_repack for what writes tables anew",
+        )
+
+
+def _switches(words: Words) -> tuple[frozenset[str], Words]:
+    """Return what is switched on, in brackets or by bare words, and what follows."""
+    if not words.begins("("):
+        count = next((n for n, key in enumerate(words.keys) if key not in _BARE), len(words))
+        return frozenset(words.keys[:count]), words.cut(count)
+    end = words.find(")")
+    if end is None:
+        return frozenset(), words.cut(len(words))
+    found, start = set(), 1
+    for at in range(1, end + 1):
+        if words.keys[at] in {",", ")"}:
+            option = words.cut(start, at)
+            if len(option) and _OFF.isdisjoint(text.upper() for text in option.texts[1:]):
+                found.add(option.keys[0])
+            start = at + 1
+    return frozenset(found), words.cut(end + 1)
+
+
+def _tables(words: Words) -> Iterator[Table]:
+    """Return the tables of a list, whose columns may stand in brackets."""
+    at = 0
+    while at < len(words):
+        qualified = words.keys[at + 1 : at + 2] == (".",) and at + 2 < len(words)
+        yield (words.texts[at], words.texts[at + 2]) if qualified else (None, words.texts[at])
+        at += 3 if qualified else 1
+        if words.keys[at : at + 1] == ("(",):
+            at += (words.cut(at).find(")") or len(words)) + 1
+        if words.keys[at : at + 1] != (",",):
+            return
+        at += 1
 
 
 def _altered(
@@ -213,7 +254,7 @@ def _is_written_anew(known: Retyping, rest: Words) -> bool:
     """Return whether values have to be converted, as far as anybody says what they were."""
     if known.before is not None and known.after is not None:
         return not _holds_as_it_is(known.before, known.after)
-    target = rest.keys[1] if rest.begins("TYPE") else rest.keys[3] if len(rest) > 3 else ""  # noqa: PLR2004
+    target = next(iter(rest.cut(1 if rest.begins("TYPE") else 3).keys), "")
     # Texts are seldom anything else before, and become longer without being touched.
     return not (target == "TEXT" or (target in {"VARCHAR", "CHARACTER"} and "(" not in rest.keys))
 

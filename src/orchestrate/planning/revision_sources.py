@@ -31,9 +31,16 @@ def read_revision(file: str, content: bytes) -> RevisionSource | None:
     """
     digest = hashlib.sha256(content).hexdigest()
     try:
-        tree = ast.parse(content)
+        return _read(file, content, digest)
     except (SyntaxError, ValueError) as error:
         return unseen_source(file, None, sha256=digest, problem=str(error).split(" (")[0])
+    except (RecursionError, MemoryError):
+        problem = "its Python is nested too deeply to be read"
+        return unseen_source(file, None, sha256=digest, problem=problem)
+
+
+def _read(file: str, content: bytes, digest: str) -> RevisionSource | None:
+    tree = ast.parse(content)
     identifiers = _identifiers(tree)
     if "revision" not in identifiers:
         return None
