@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 
 import pytest
 
-from orchestrate.api.calling import Collecting
+from orchestrate.api.calling import Caller, Collecting
 from orchestrate.cli.invocation import Invocation
 from orchestrate.domain.secrets import Secret
 
@@ -28,9 +30,19 @@ def test_a_password_of_digits_breaks_no_json(capsys: pytest.CaptureFixture[str])
     assert json.loads(printed.err) == {"error": CLEAN}
 
 
+def collecting(*, handle_signals: bool) -> Collecting:
+    return Collecting(
+        spec=None,
+        on_event=None,
+        on_message=None,
+        heeding=Invocation().heeding,
+        handle_signals=handle_signals,
+    )
+
+
 def test_nor_does_it_in_the_api() -> None:
     """Events and errors are told as values."""
-    call = Collecting(spec=None, on_event=None, on_message=None, heeding=Invocation().heeding)
+    call = collecting(handle_signals=False)
     call.redactor.add(Secret("123"))
     call.json(VALUE)
     call.event(VALUE)
@@ -38,3 +50,30 @@ def test_nor_does_it_in_the_api() -> None:
     assert json.loads(call.texts[0]) == CLEAN
     assert call.events == [CLEAN]
     assert call.errors == [CLEAN]
+
+
+def test_signals_are_heeded_where_they_can_be() -> None:
+    """SIGTERM ends a body like Ctrl-C; in a thread, or unasked for, nothing is touched."""
+    before = signal.getsignal(signal.SIGTERM)
+    for call in (Invocation(), collecting(handle_signals=True)):
+        with pytest.raises(KeyboardInterrupt), call.ended_by_signals():
+            signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) is before
+    with collecting(handle_signals=False).ended_by_signals():
+        assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_program_calls_from_a_thread() -> None:
+    """The invocation that a call in a thread has touches no signal, whatever was asked for."""
+    found: list[object] = []
+
+    def work() -> None:
+        caller = Caller(None, on_event=None, on_message=None, handle_signals=True)
+        with caller.invocation().ended_by_signals():
+            found.append(signal.getsignal(signal.SIGTERM))
+
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [before]

@@ -20,7 +20,7 @@ from orchestrate.api.results import Answer, RunEvent
 from orchestrate.cli.invocation import Invocation
 from orchestrate.cli.workbench import Workbench
 from orchestrate.errors import OrchestrateError
-from orchestrate.run.interruption import Interruption, heeding_signals
+from orchestrate.run.interruption import Interruption, ended_by_sigterm, heeding_signals
 from orchestrate.stores.spec_place import FILE_NAME
 
 OnEvent = Callable[[RunEvent], None]
@@ -57,7 +57,7 @@ class Caller:
         """Run a command and return what it told. Raises the error that would have ended it."""
         from orchestrate.cli.main import cli  # noqa: PLC0415  (a look at values needs none of it)
 
-        invocation = self._invocation()
+        invocation = self.invocation()
         try:
             status = cli.main(
                 args=list(arguments),
@@ -85,7 +85,7 @@ class Caller:
 
     def look(self, action: Callable[[Workbench], _Value]) -> _Value:
         """Return a value that a function makes with a workbench, as the commands have one."""
-        invocation = self._invocation()
+        invocation = self.invocation()
         try:
             value = action(Workbench(invocation))
         except OrchestrateError as error:
@@ -96,19 +96,25 @@ class Caller:
         clean: _Value = without_secrets(value, invocation.redacted)
         return clean
 
-    def _invocation(self) -> Collecting:
+    def invocation(self) -> Collecting:
+        """Return what one call has for itself."""
         return Collecting(
             spec=self.spec,
             on_event=self._on_event,
             on_message=self._on_message,
             heeding=self._heeding,
+            handle_signals=self._heeds_signals(),
         )
+
+    def _heeds_signals(self) -> bool:
+        """Tell whether signals are ours to heed; outside of the main thread they never are."""
+        here = threading.current_thread() is threading.main_thread()
+        return self._handle_signals and here
 
     @contextmanager
     def _heeding(self, interruption: Interruption) -> Iterator[None]:
         """Have `stop` reach a run, and signals where that was asked for, within the body."""
-        here = threading.current_thread() is threading.main_thread()
-        signals = heeding_signals(interruption) if self._handle_signals and here else nullcontext()
+        signals = heeding_signals(interruption) if self._heeds_signals() else nullcontext()
         with self._lock:
             self._at_work.append(interruption)
         try:
@@ -133,6 +139,7 @@ class Collecting(Invocation):
         on_event: OnEvent | None,
         on_message: OnMessage | None,
         heeding: Callable[[Interruption], AbstractContextManager[None]],
+        handle_signals: bool,
     ) -> None:
         super().__init__()
         self.spec = spec
@@ -146,6 +153,7 @@ class Collecting(Invocation):
         self._on_event = on_event
         self._on_message = on_message
         self._heeding = heeding
+        self._handle_signals = handle_signals
         self._trouble: Exception | None = None
 
     @property
@@ -180,6 +188,10 @@ class Collecting(Invocation):
     def heeding(self, interruption: Interruption) -> AbstractContextManager[None]:
         """Have signals heeded where that was asked for; else `stop` alone reaches the run."""
         return self._heeding(interruption)
+
+    def ended_by_signals(self) -> AbstractContextManager[None]:
+        """Have SIGTERM end the body where signals are to be heeded."""
+        return ended_by_sigterm() if self._handle_signals else nullcontext()
 
     def raise_trouble(self) -> None:
         """Raise what a listener raised, if one did."""

@@ -171,9 +171,10 @@ class Looks:
             from orchestrate.cli.rehearsing import rehearse_environment  # noqa: PLC0415  (heavy)
 
             declared = bench.environment(environment)
-            return rehearse_environment(
-                bench, declared, to=to, source=source, forward_only=forward_only
-            )[1]
+            with bench.invocation.ended_by_signals():
+                return rehearse_environment(
+                    bench, declared, to=to, source=source, forward_only=forward_only
+                )[1]
 
         return self._caller.look(rehearsal)
 

@@ -24,7 +24,7 @@ from orchestrate.adapters.own_secrets import own_secrets
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.spare_agent import SpareAgent
 from orchestrate.errors import OrchestrateError
-from orchestrate.run.interruption import Interruption, heeding_signals
+from orchestrate.run.interruption import Interruption, ended_by_sigterm, heeding_signals
 
 Format = Literal["text", "json", "markdown", "sarif", "github", "junit", "html", "prometheus"]
 FORMATS: Final = ("text", "json", "markdown")
@@ -126,6 +126,10 @@ class Invocation:
     def heeding(self, interruption: Interruption) -> AbstractContextManager[None]:
         """Have who stops this call stop a run at its next safe point, within the body."""
         return heeding_signals(interruption)
+
+    def ended_by_signals(self) -> AbstractContextManager[None]:
+        """Have who stops this call end the body at once, with what it tidies up."""
+        return ended_by_sigterm()
 
     def say(self, text: str) -> None:
         """Tell a person something beside the data, on standard error; `-q` leaves it out."""

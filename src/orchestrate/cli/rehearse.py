@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast, get_args
 
 import click
@@ -56,7 +53,7 @@ def rehearse(
 
     bench = Workbench(invocation)
     declared = bench.environment(one_environment(environment, environment_option))
-    with _ended_by_signals():
+    with invocation.ended_by_signals():
         plan, found = rehearse_environment(
             bench,
             declared,
@@ -86,13 +83,3 @@ def _print(invocation: Invocation, found: Rehearsal) -> None:
             invocation.data(rehearsal_markdown(found))
         case _:
             invocation.data(rehearsal_text(found))
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Have SIGTERM end the body as Ctrl-C does, so that the clone is dropped."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
