@@ -86,7 +86,7 @@ def test_what_it_reads_and_prints(tmp_path: Path) -> None:
     """A megabyte on standard input that nobody reads; output without secrets and escapes."""
     code = r"print('a p4ssw0rd \x1b[31m\x00red'); print('x' * 5000); print(b'\xff')"
     ended = run(tmp_path, code, stdin="y" * 2**20)
-    assert ended.output[0] == "a *** [31mred"
+    assert ended.output[0] == "a *** red"
     assert max(map(len, ended.output)) == 2000
     many = run(tmp_path, "import sys; print(sys.stdin.read() * 1000)", stdin="line\n")
     assert len(many.output) == 100

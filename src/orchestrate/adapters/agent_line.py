@@ -14,14 +14,14 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import IO, Final
+from collections.abc import Callable
+from typing import Final
 
 from orchestrate.adapters.agent_start import Started
+from orchestrate.adapters.printed_lines import printed_lines
 from orchestrate.adapters.redaction import Redactor
 
 OUTPUT_LINES: Final = 200
-LINE_LIMIT: Final = 2000
 _GRACE_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 3.0
 _SHORT: Final = 1024
@@ -168,16 +168,8 @@ class AgentLine:
             pipe.close()
 
     def _listen(self) -> None:
-        for line in _lines(self.process.stderr):
-            text = self._redactor.redact(line.decode("utf-8", "replace").rstrip("\r\n"))
+        for text in printed_lines(self.process.stderr, self._redactor):
             self.output.append(text)
             if self._on_output is not None:
                 with contextlib.suppress(Exception):
                     self._on_output(text)
-
-
-def _lines(pipe: IO[bytes]) -> Iterator[bytes]:
-    """Yield lines, the longer ones in pieces, until the pipe ends or is closed."""
-    with contextlib.suppress(OSError, ValueError):
-        while line := pipe.readline(LINE_LIMIT):
-            yield line

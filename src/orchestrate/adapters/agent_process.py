@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from orchestrate.adapters.agent_line import LINE_LIMIT, AgentLine
+from orchestrate.adapters.agent_line import AgentLine
 from orchestrate.adapters.agent_start import Started, start_process
+from orchestrate.adapters.printed_lines import LINE_LIMIT, shown
 from orchestrate.adapters.processes import HERE, Launcher
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.errors import CODES, OrchestrateError
@@ -298,15 +299,15 @@ class AgentProcess:
 
     def _garbled(self, line: str) -> OrchestrateError:
         self.kill()
-        shown = self._redactor.redact(line[:LINE_LIMIT]).strip()
+        said = shown(line, self._redactor).strip()[:LINE_LIMIT]
         if self._answered:
             return OrchestrateError(
-                "agent-failed", f"the agent `{self._name}` sent what is no message: {shown}"
+                "agent-failed", f"the agent `{self._name}` sent what is no message: {said}"
             )
         return OrchestrateError(
             "agent-failed",
             f"`{self._name}` is not a Python interpreter, or something prints before it starts;"
-            f" the first line was: {shown}",
+            f" the first line was: {said}",
             hint="`runner` has to end in a Python, and to keep standard output for it"
             " (`docker compose exec -T`, `ssh -T`)",
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
 import signal
 import subprocess
 import tempfile
@@ -20,21 +19,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from orchestrate.adapters.own_secrets import child_environ
+from orchestrate.adapters.printed_lines import printed_lines
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.errors import OrchestrateError
 
 SHOWN_LINES: Final = 20
 """So many lines of what a command printed are worth a place in a message."""
 _OUTPUT_LINES: Final = 100
-_LINE_LIMIT: Final = 2000
 _GRACE_SECONDS: Final = 2.0
 _TERM_SECONDS: Final = 5.0
 """Between the wish that a command ends and the end."""
 _LONGEST_PAUSE: Final = 0.05
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +111,7 @@ class RunningCommand:
         if pipe is None:
             raise AssertionError("a command is started with a pipe")
         with pipe:
-            for line in lines_of(pipe):
-                text = self._redactor.redact(line.decode("utf-8", "replace").rstrip("\r\n"))
-                text = _CONTROL.sub("", text)
+            for text in printed_lines(pipe, self._redactor):
                 self._output.append(text)
                 if self._on_output is not None:
                     with contextlib.suppress(Exception):
@@ -229,10 +225,3 @@ def end_group(process: subprocess.Popen[bytes], number: int = signal.SIGKILL) ->
     """Send a process that leads a session of its own, with all that it started there, a signal."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
-
-
-def lines_of(pipe: IO[bytes]) -> Iterator[bytes]:
-    """Yield the lines of a pipe until it ends or is closed; longer ones come in pieces."""
-    with contextlib.suppress(OSError, ValueError):
-        while line := pipe.readline(_LINE_LIMIT):
-            yield line

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from orchestrate.adapters.commands import lines_of
 from orchestrate.adapters.destinations import PIECE
+from orchestrate.adapters.printed_lines import printed_lines, shown
 from orchestrate.adapters.processes import HERE, Launcher, Process, not_started
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.dialects.copies import PATH_VARIABLE, READY, Program
@@ -190,12 +190,12 @@ class RunningProgram:
     def _listen(self, pipe: IO[bytes]) -> None:
         # Its own to close: closing a pipe that another thread reads waits for that thread.
         with pipe:
-            for line in lines_of(pipe):
-                if text := self._text(line):
+            for line in printed_lines(pipe, self._redactor):
+                if text := line.strip():
                     self._said.append(text)
 
     def _text(self, line: bytes) -> str:
-        return self._redactor.redact(line.decode("utf-8", "replace").strip())
+        return shown(line.decode("utf-8", "replace"), self._redactor).strip()
 
     def _heed(self, stop: Callable[[], bool]) -> None:
         while not self._ended.wait(_LOOK_SECONDS):
