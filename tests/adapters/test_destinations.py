@@ -1,5 +1,6 @@
 """Copies arrive whole under their names, or not at all; and everything says where it went wrong."""
 
+import contextlib
 import os
 import resource
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ import pytest
 
 from orchestrate.adapters.copying import fingerprint
 from orchestrate.adapters.destinations import Destination, open_destination
+from orchestrate.adapters.redaction import Redactor
+from orchestrate.domain.far_hosts import FarHost
 from orchestrate.errors import OrchestrateError
 from tests.support.sftp_server import SftpServer, serve
 
@@ -235,6 +238,30 @@ def test_no_server(tmp_path: Path, home: Path) -> None:
         pass
     assert caught.value.code == "backup-impossible"
     assert caught.value.message.startswith("sftp://keeper@127.0.0.1:1/backups cannot be reached: ")
+
+
+def test_a_server_that_begins_nothing(
+    sftp: SftpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that lets us in and then says nothing is given up: for files, and for programs."""
+    from orchestrate.adapters import ssh_connections
+    from orchestrate.adapters.far_processes import FarLauncher
+
+    monkeypatch.setattr(ssh_connections, "_START_SECONDS", 0.2)
+    sftp.answers.clear()
+    with (
+        pytest.raises(OrchestrateError, match="no answer in time") as caught,
+        open_destination(sftp.url("backups"), root=tmp_path),
+    ):
+        pass
+    assert caught.value.code == "backup-impossible"
+    connections = ssh_connections.SshConnections(ask=None, redactor=Redactor())
+    place = FarHost(host="127.0.0.1", user="keeper", port=sftp.port)
+    with contextlib.closing(connections):
+        launcher = FarLauncher(lambda: connections.to(place), None)
+        with pytest.raises(OrchestrateError, match="no answer in time") as caught:
+            launcher.start(["true"], cwd=tmp_path)
+    assert caught.value.code == "agent-failed"
 
 
 def test_not_writable(sftp: SftpServer, tmp_path: Path) -> None:

@@ -17,7 +17,10 @@ USER = "keeper"
 
 
 class SftpServer:
-    """A running server. `capacity` bytes may be written; `hang_up` ends every connection."""
+    """A running server. `capacity` bytes may be written; `hang_up` ends every connection.
+
+    While `answers` is not set, it lets people in and begins nothing for them.
+    """
 
     def __init__(self, folder: Path, key: paramiko.PKey, known_client: paramiko.PKey) -> None:
         self.folder = folder
@@ -26,6 +29,8 @@ class SftpServer:
         self.capacity: int | None = None
         self.hang_up_after: int | None = None
         self.written = 0
+        self.answers = threading.Event()
+        self.answers.set()
         self._transports: list[paramiko.Transport] = []
         self._socket = socket.create_server((HOST, 0))
         self.port = int(self._socket.getsockname()[1])
@@ -43,6 +48,7 @@ class SftpServer:
 
     def close(self) -> None:
         """End the server."""
+        self.answers.set()
         # A thread that waits in `accept` is not woken by `close` alone.
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -63,14 +69,23 @@ class SftpServer:
             transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Files, self)
             self._transports.append(transport)
             with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
-                transport.start_server(server=_Login(self.known_client))
+                transport.start_server(server=_Login(self.known_client, self.answers))
 
 
 class _Login(paramiko.ServerInterface):
     """Lets one key in, and nothing but SFTP."""
 
-    def __init__(self, key: paramiko.PKey) -> None:
+    def __init__(self, key: paramiko.PKey, answers: threading.Event) -> None:
         self._key = key
+        self._answers = answers
+
+    def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
+        self._answers.wait()
+        return bool(super().check_channel_subsystem_request(channel, name))
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self._answers.wait()
+        return False
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return paramiko.OPEN_SUCCEEDED  # type: ignore[attr-defined,no-any-return]

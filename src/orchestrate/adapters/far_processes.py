@@ -19,7 +19,7 @@ from typing import IO, Final
 
 import paramiko
 
-from orchestrate.adapters.ssh_connections import Connection
+from orchestrate.adapters.ssh_connections import Connection, in_time
 from orchestrate.errors import OrchestrateError
 
 _PIECE: Final = 65536
@@ -128,7 +128,8 @@ class FarProcess:
             return
         with contextlib.suppress(OrchestrateError):
             channel = self._connection.open_session()
-            channel.exec_command(f"kill -s KILL -- -{self._number}")
+            with in_time(channel):
+                channel.exec_command(f"kill -s KILL -- -{self._number}")
             channel.status_event.wait(_GRACE_SECONDS)
             channel.close()
 
@@ -148,9 +149,9 @@ class FarLauncher:
         connection = self._connect()
         channel = connection.open_session()
         try:
-            channel.exec_command(far_line(command, self._directory))
+            with in_time(channel):
+                channel.exec_command(far_line(command, self._directory))
         except (paramiko.SSHException, EOFError, OSError) as error:
-            channel.close()
             if connection.lost:
                 text = f"the connection to {connection.place} was lost: {connection.lost}"
                 raise OrchestrateError("ssh-lost", text) from error

@@ -38,6 +38,9 @@ from orchestrate.planning.known_hosts import (
 )
 
 _LOGIN_SECONDS: Final = 30.0
+_START_SECONDS: Final = 30.0
+"""For a server to begin a program or SFTP on a channel that is open."""
+_NO_ANSWER: Final = "no answer in time"
 _LONGEST_LOGIN: Final = 300.0
 """A person may have to look a passphrase up."""
 _MOST_JUMPS: Final = 8
@@ -92,11 +95,11 @@ class Connection:
         )
 
     def open_sftp(self) -> paramiko.SFTPClient:
-        """Open a channel for files. Raises what paramiko raises."""
-        found = paramiko.SFTPClient.from_transport(self._transport)
-        if found is None:
-            raise paramiko.SSHException("the server offers no SFTP")
-        return found
+        """Open a channel for files. Raises what `open_session`, `in_time` and paramiko raise."""
+        channel = self.open_session()
+        with in_time(channel):
+            channel.invoke_subsystem("sftp")
+            return paramiko.SFTPClient(channel)
 
     def close(self) -> None:
         """Log out. Safe to repeat."""
@@ -137,6 +140,34 @@ class Connection:
         self._silent = f"no answer for {self._patience():g} s"
         self._transport.close()
         self._road.end()
+
+
+@contextmanager
+def in_time(channel: paramiko.Channel) -> Iterator[None]:
+    """Have what is asked of a new channel answered soon: paramiko itself waits for ever.
+
+    The channel is closed if the body fails. Raises TimeoutError if it takes too long.
+    """
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        channel.close()
+
+    timer = threading.Timer(_START_SECONDS, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except BaseException as error:
+        timer.cancel()
+        channel.close()
+        if late.is_set():
+            raise TimeoutError(_NO_ANSWER) from error
+        raise
+    timer.cancel()
+    if late.is_set():
+        raise TimeoutError(_NO_ANSWER)
 
 
 class SshConnections:
@@ -393,7 +424,7 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, EOFError):
         return "the server closed the connection"
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return _NO_ANSWER
     if isinstance(error, ConnectionResetError | BrokenPipeError):
         return "the connection was cut"
     text = getattr(error, "strerror", None) or str(error)
