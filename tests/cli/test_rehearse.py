@@ -172,3 +172,21 @@ def test_killed_in_the_middle(prod: Workspace, database: Database) -> None:
     assert not Path(left).exists()
     assert scratch_databases(database) == []
     prod.ok("history", "--verify")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_check_that_takes_too_long(prod: Workspace, database: Database) -> None:
+    """It is a remark; what was measured is kept, and the way back goes on."""
+    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+    checks = [
+        {"sql": f"{endless} SELECT count(*) FROM n", "expect": 0, "timeout": "500ms"},
+        {"sql": "SELECT count(*) FROM t1", "expect": 3},
+    ]
+    prod.environment("prod", database, verify=checks)
+    found = rehearsed(prod, "--to", "r002")
+    assert (found["succeeded"], found["steps"][0]["verdict"]) == (True, "reversible")
+    stalled, wrong = found["remarks"]
+    assert "could not be asked on the clone" in stalled
+    assert "no end within" in stalled
+    assert "does not hold on the clone" in wrong
+    assert scratch_databases(database) == []

@@ -216,7 +216,14 @@ class _Stage:
             if action.sql is None:
                 self.remarks.append(f"`{step.title}` was not run: it would not see the clone")
                 continue
-            found = self.session.statement(action.sql, read_only=True, seconds=action.seconds)
+            try:
+                found = self.session.statement(action.sql, read_only=True, seconds=action.seconds)
+            except OrchestrateError as error:
+                self.remarks.append(
+                    f"the check `{step.title}` could not be asked on the clone: {error.message}"
+                )
+                self._start_afresh()
+                continue
             problem = found["problem"] or not_expected(action, found["rows"], more=found["more"])
             if problem:
                 told = self.access.redactor.redact(problem)
@@ -336,10 +343,14 @@ class _Stage:
         except OrchestrateError as error:
             self.unreadable = True
             self.remarks.append(f"rows and values were not compared: {error.message}")
-            self.session.kill()
-            self.session = open_session(self.access)
-            self.session.observe()
+            self._start_afresh()
             return None
+
+    def _start_afresh(self) -> None:
+        """Go on with another agent: one that failed is of no use any more."""
+        self.session.kill()
+        self.session = open_session(self.access)
+        self.session.observe()
 
 
 def _lost(before: CloneState, after: CloneState) -> Lost:
