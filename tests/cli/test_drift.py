@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -198,6 +199,56 @@ def test_a_run_at_work(workspace: Workspace, dev: Database) -> None:
         process.communicate()
     assert value["at_work"]["run"].startswith("run-")
     assert (value["compared_with"], value["differences"]) == (None, [])
+
+
+def test_what_is_damaged_is_a_row(
+    workspace: Workspace, dev: Database, new_database: NewDatabase
+) -> None:
+    """A recorded schema that cannot be read costs its own target, and the other is told."""
+    workspace.environment("staging", new_database("sqlite"))
+    workspace.ok("apply", "staging", "--yes")
+    drift(workspace)
+    store = sqlite3.connect(workspace.folder / ".orchestrate" / "state.db")
+    with contextlib.closing(store), store:
+        store.execute("UPDATE orchestrate_snapshots SET text = x'00'")
+    dev.execute("ALTER TABLE t1 ADD COLUMN by_hand TEXT")
+    value = drift(workspace, "--exit-code", status=1)
+    error = target(value)["error"]
+    assert error["code"] == "state-unavailable"
+    assert error["message"].startswith("what its schema is compared with could not be read: ")
+    assert target(value, "staging")["error"] is None
+    assert target(value, "staging")["compared_with"] == "snapshot"
+    assert any("what is new cannot be told" in one for one in target(value, "staging")["remarks"])
+
+
+def test_a_password_of_another_environment_renames_nothing(
+    workspace: Workspace, new_database: NewDatabase
+) -> None:
+    """What is compared is what the database says; what is told has no password in it."""
+    create = 'op.execute("CREATE TABLE users (id INTEGER, swordfish_hash TEXT)")'
+    workspace.project.revision(
+        "u001", down=None, upgrade=create, downgrade='op.drop_table("users")'
+    )
+    staging = new_database("sqlite")
+    workspace.environment("staging", staging).ok("apply", "staging", "--yes")
+    workspace.environ["AWAY_URL"] = "postgresql+psycopg://app:swordfish@127.0.0.1:1/shop"
+    workspace.environment("away", url={"env": "AWAY_URL"})
+    quiet = drift(workspace)
+    assert target(quiet, "away")["error"] is not None
+    assert target(quiet, "staging")["differences"] == []
+    # Neither does it make what differs new: alone, then beside the other one.
+    staging.execute("ALTER TABLE users ADD COLUMN old_swordfish TEXT")
+    assert named(target(drift(workspace, "staging"), "staging")) == [
+        "added column users.old_swordfish"
+    ]
+    again = target(drift(workspace), "staging")
+    assert [(one["name"], one["new"]) for one in again["differences"]] == [("users.old_***", False)]
+    written = workspace.call("drift", "--html", "drift.html", "--junit", "drift.xml")
+    said = written.stdout + written.stderr
+    for name in ("drift.html", "drift.xml"):
+        said += (workspace.folder / name).read_text()
+    assert "old_***" in said
+    assert "swordfish" not in said
 
 
 def test_compare(workspace: Workspace, dev: Database, new_database: NewDatabase) -> None:

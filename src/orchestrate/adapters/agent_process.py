@@ -2,8 +2,8 @@
 
 It knows the envelope of the agent's protocol (docs/agent-protocol.md) and nothing of what the
 requests mean; the pipes are `agent_line`'s. All text that comes out of here has gone through the
-redactor. Used by one thread, which reads the messages itself: waking another for each would cost
-more than the message.
+redactor, but for descriptions of schemas (`_SCHEMA`). Used by one thread, which reads the messages
+itself: waking another for each would cost more than the message.
 """
 
 from __future__ import annotations
@@ -35,15 +35,24 @@ _COMPLAINT: Final = re.compile(
     re.IGNORECASE,
 )
 
-_DATA: Final = frozenset(
-    {"heads", "snapshot", "rows", "identity", "revisions", "expected", "found"}
-)
+_DATA: Final = frozenset({"heads", "rows", "identity", "revisions", "expected", "found"})
 """Fields that are compared with other values, not read by people."""
+_SCHEMA: Final = frozenset({"snapshot"})
+"""Fields that describe a schema: as the database's catalogue has it, to the letter.
+
+They are compared with what other calls recorded, and which secrets a call knows depends on the
+environments that it is about: a password `password` of one must not rename the column
+`password_hash` of another. So the state store may hold a word that is somebody's password, but only
+one that stands in the catalogue, which whoever reads the schema sees there. What is told people of
+a schema is redacted where it leaves: on the screen, in files, in notices, in the API's values.
+"""
+_SCHEMA_ANSWER: Final = _SCHEMA | {"rows"}
+"""The same in the answer to `snapshot`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One thing an agent said. `fields` holds no secret."""
+    """One thing an agent said. `fields` holds no secret but what a schema itself has."""
 
     event: str
     fields: Mapping[str, Any]
@@ -65,6 +74,7 @@ class AgentProcess:
         self._redactor = redactor
         self._last_id = 0
         self._phase = "starting"
+        self._asked = ""
         self._answered = False
         self._failed = False
         self._running = False
@@ -168,7 +178,7 @@ class AgentProcess:
         if self._failed or self._line.closed:
             raise OrchestrateError("agent-failed", f"the agent `{self._name}` is no longer usable")
         self._last_id += 1
-        self._phase = do
+        self._phase = self._asked = do
         self._running = do == "run"
         self._send({"id": self._last_id, "do": do, "deadline": deadline, **fields})
         ends_at = None if deadline is None else time.monotonic() + deadline + _GRACE_SECONDS
@@ -255,13 +265,17 @@ class AgentProcess:
         return self._redacted(message)
 
     def _redacted(self, message: Message) -> Message:
-        return Message(event=message.event, fields=self._redact_fields(message.fields))
+        schema = _SCHEMA_ANSWER if self._asked == "snapshot" else _SCHEMA
+        fields = self._redact_fields(message.fields, schema)
+        return Message(event=message.event, fields=fields)
 
-    def _redact_fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def _redact_fields(self, fields: Mapping[str, Any], schema: frozenset[str]) -> dict[str, Any]:
         return {
-            key: self._redactor.redact_data(value)
+            key: value
+            if key in schema
+            else self._redactor.redact_data(value)
             if key in _DATA
-            else self._redact_fields(value)
+            else self._redact_fields(value, schema)
             if isinstance(value, dict)
             else self._redactor.redact_value(value)
             for key, value in fields.items()

@@ -99,7 +99,10 @@ def drift_report(
     told = []
     for one in judged:
         earlier = before[one.environment, one.name]
-        told.append(with_news(one, last=earlier.last, failed_before=earlier.failed))
+        found = with_news(one, last=earlier.last, failed_before=earlier.failed)
+        if earlier.why_not is not None:
+            found = replace(found, remarks=(*found.remarks, earlier.why_not))
+        told.append(found)
     now = bench.clock.now()
     report = DriftReport(
         id=bench.identifier("drift", now),
@@ -183,12 +186,16 @@ class _Target:
             unknown=bool(standing.unknown),
             left=left,
         )
-        error = self.one.rows_error
+        error = _trouble("its schema", self.one.rows_error) if self.one.rows_error else None
         expected = yardstick.unchanged(self.one.rows or {}, self.against)
         not_compared: tuple[str, ...] = ()
         if expected is None:
-            actual = self._actual(sight)
-            expected = yardstick.measure(self.against) if actual else Expected()
+            actual, expected = self._actual(sight), Expected()
+            try:
+                expected = yardstick.measure(self.against) if actual else expected
+            except OrchestrateError as damage:
+                self.bench.invocation.record(damage)
+                error = _trouble("what its schema is compared with", damage)
             if actual is not None and expected.found is not None:
                 differences += expected.found(actual)
                 not_compared = expected.not_compared(actual)
@@ -201,7 +208,7 @@ class _Target:
             basis=expected.basis,
             differences=tuple(self._with_remedy(one) for one in marked),
             not_compared=not_compared,
-            error=_trouble(error) if error is not None else None,
+            error=error,
             remarks=(*self.remarks, *why_not, *ended),
         )
 
@@ -365,11 +372,11 @@ class _Target:
         return self.one.access
 
 
-def _trouble(error: OrchestrateError) -> TargetTrouble:
+def _trouble(what: str, error: OrchestrateError) -> TargetTrouble:
     page = page_of(error.trouble, error.code)
     return TargetTrouble(
         code=error.code,
-        message=f"its schema could not be read: {error.message}",
+        message=f"{what} could not be read: {error.message}",
         hint=error.hint,
         docs=page_path(page) if page else None,
     )

@@ -51,6 +51,12 @@ def test_choosing(state: StateStore, monkeypatch: pytest.MonkeyPatch) -> None:
     assert state.last_events(3) == events[-3:]
     assert state.last_events(2, kinds=["run.started"]) == (events[10], events[15])
     assert state.last_events(100) == events
+    assert state.last_events(2, before=4) == events[1:3]
+    assert state.last_events(2, kinds=["run.started"], before=events[10].sequence) == (
+        events[0],
+        events[5],
+    )
+    assert state.last_events(2, before=1) == ()
 
 
 def test_reading_holds_nothing_up(state: StateStore, monkeypatch: pytest.MonkeyPatch) -> None:

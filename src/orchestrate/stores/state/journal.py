@@ -116,10 +116,16 @@ def read(
 
 
 def last(
-    database: Database, number: int, *, kinds: Sequence[EventKind] | None
+    database: Database,
+    number: int,
+    *,
+    kinds: Sequence[EventKind] | None,
+    before: int | None = None,
 ) -> tuple[Event, ...]:
-    """Return the last events, in their order."""
+    """Return the last events, or the last before a place in the journal, in their order."""
     wanted = _LINKS.order_by(events.c.sequence.desc()).limit(number)
+    if before is not None:
+        wanted = wanted.where(events.c.sequence < before)
     if kinds is not None:
         wanted = wanted.where(events.c.kind.in_(kinds))
     with database.read() as connection:

@@ -121,10 +121,14 @@ class StateStore:
         return journal.read(self._database, run=run, after=after, kinds=kinds)
 
     def last_events(
-        self, number: int, *, kinds: Sequence[EventKind] | None = None
+        self,
+        number: int,
+        *,
+        kinds: Sequence[EventKind] | None = None,
+        before: int | None = None,
     ) -> tuple[Event, ...]:
-        """Return the last events, in their order."""
-        return journal.last(self._database, number, kinds=kinds)
+        """Return the last events, or the last before a place in the journal, in their order."""
+        return journal.last(self._database, number, kinds=kinds, before=before)
 
     def verify(self) -> ChainReport:
         """Check the whole chain; reads everything, changes nothing."""
