@@ -77,6 +77,7 @@ class Notifier:
         self._queue: queue.SimpleQueue[Notice | None] = queue.SimpleQueue()
         self._answers: dict[tuple[int, int], str | None] = {}
         self._process: subprocess.Popen[str] | None = None
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True, name="notices")
 
     def send(self, notice: Notice) -> None:
@@ -94,6 +95,7 @@ class Notifier:
         # Ctrl-C ends the waiting: how the run ended is settled, and still to be told.
         with contextlib.suppress(KeyboardInterrupt):
             self._thread.join(timeout=seconds)
+        self._over.set()
         process, receivers = self._process, self._receivers
         if process is not None:
             _end(process)
@@ -126,7 +128,7 @@ class Notifier:
             receivers = (Receiver(name="notify", url=None, problem=problem),)
         self._receivers = receivers
         numbers = [number for number, one in enumerate(receivers) if one.url is not None]
-        if not numbers:
+        if not numbers or self._over.is_set():
             return
         urls = [one.url.reveal() for one in receivers if one.url is not None]
         # `-P`: a file of the user's folder must not stand in for a library.
@@ -142,6 +144,8 @@ class Notifier:
                 start_new_session=True,
             )
             self._process = process
+            if self._over.is_set():  # reading the receivers took longer than anybody waited
+                _end(process)
             if process.stdin is None or process.stdout is None:
                 raise AssertionError("it is started with pipes")
             listener = threading.Thread(

@@ -96,7 +96,7 @@ def carry_out(
         token=secrets.token_hex(6),
     )
     notices = Notices(bench, environment, run=name)
-    with kept_lease(bench.state, wanted, bench.clock) as lease:
+    with notices.finishing(), kept_lease(bench.state, wanted, bench.clock) as lease:
         _await_lock(bench, session, observation, patience=60.0 if run else 5.0)
         observation = session.observe_again()
         run = _still_so(bench, plan, observation, chain, run, ends=ends)
@@ -159,8 +159,7 @@ def carry_out(
             progress.close()
             for one in sessions:
                 one.kill()
-    seconds = time.monotonic() - began
-    notices.finish()
+        seconds = time.monotonic() - began
     return _tell(bench, plan, name, outcome, seconds=seconds, before=run.done if run else 0)
 
 

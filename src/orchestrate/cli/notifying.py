@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from orchestrate.domain.events import EventKind, NewEvent
@@ -84,6 +84,14 @@ class Notices:
                 self._bench.redactor.add(one.url)
                 self._bench.redactor.add_url(one.url)
         return found
+
+    @contextlib.contextmanager
+    def finishing(self) -> Iterator[None]:
+        """Finish when the body ends, however it ends: nothing goes on behind a program's back."""
+        try:
+            yield
+        finally:
+            self.finish()
 
     def finish(self) -> None:
         """Wait a little for what is on its way, journal what became of it, tell what failed."""
