@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -62,7 +64,7 @@ def test_who_does_not_want_to_end_is_ended(tmp_path: Path, monkeypatch: pytest.M
 def test_who_tidies_up_is_let(tmp_path: Path) -> None:
     """Ended in time it still counts as too late."""
     ended = run(tmp_path, OBEDIENT, timeout=1.5)
-    assert (ended.status, ended.timed_out) == (0, True)
+    assert (ended.status, ended.timed_out, ended.cut_short) == (0, True, True)
     assert ended.output == ("waiting", "tidied up")
 
 
@@ -80,6 +82,24 @@ def test_a_child_that_stays_behind(tmp_path: Path) -> None:
     assert "still at work" in caught.value.message
     os.kill(int(ended.output[0]), signal.SIGKILL)
     wait_until(lambda: not is_at_work(lock))
+
+
+def test_what_cannot_be_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No place for the lock, or for what it reads: it is not started, and that is said."""
+    (tmp_path / "file").touch()
+    proof = "open('ran', 'w')"
+    with pytest.raises(OrchestrateError, match=r"was not started: the file .* cannot be made"):
+        run(tmp_path, proof, lock=tmp_path / "file" / "one.command")
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(OrchestrateError, match="No space left on device") as caught:
+        run(tmp_path, proof, lock=tmp_path / "one.command")
+    assert caught.value.code == "command-failed"
+    assert not (tmp_path / "ran").exists()
+    assert not is_at_work(tmp_path / "one.command")
 
 
 def test_what_it_reads_and_prints(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ mode = pathlib.Path(f"{name}.mode")
 mode = mode.read_text() if mode.exists() else ""
 if mode == "fail":
     sys.exit(3)
+if mode == "die":
+    os.kill(os.getpid(), 9)
 if mode == "hang":
     subprocess.Popen(["sleep", "600"])
     time.sleep(600)
@@ -126,6 +128,12 @@ def test_a_check_that_does_not_hold(hooked: Workspace) -> None:
     assert page["ORCHESTRATE_STEP"] == "008-check-2"
     assert [bool(one["problem"]) for one in run["told"]] == [False, True]
     assert "no such table: nowhere" in failed.stderr
+    for form in ("text", "json"):
+        silent = hooked.ok("apply", "dev", "--yes", "--format", form)
+        assert f"`orchestrate resume {run['id']}` goes on there" in silent.stderr
+        assert "nothing to do" in silent.stdout
+        assert form == "text" or run["id"] in silent.events()[-1]["message"]
+    assert len(told(hooked)) == 3, "nothing was run for that"
     database = hooked.environ["DEV_URL"].removeprefix("sqlite:///")
     _execute(database, "UPDATE t1 SET name = 'other'")
     again = hooked.call("resume", "--format", "json")
@@ -137,6 +145,7 @@ def test_a_check_that_does_not_hold(hooked: Workspace) -> None:
     mode(hooked, "smoke", "")
     _execute(database, "UPDATE t1 SET name = 'after'")
     hooked.ok("resume")
+    assert "resume" not in hooked.ok("apply", "dev", "--yes").stderr
     assert last_run(hooked)["verification"] == "passed"
     _execute(database, "DELETE FROM t1")
     done = hooked.ok("rollback", "dev", "--run", run["id"], "--yes")
@@ -161,14 +170,35 @@ def test_a_hook_that_fails(hooked: Workspace) -> None:
     assert statuses(hooked)["000-before-1"] == "finished"
 
 
+def test_a_hook_that_cannot_be_started(hooked: Workspace) -> None:
+    """Where its lock has no place nothing was begun: a clean failure, and no doubt."""
+    hooked.spec(state="sqlite:///state.db")
+    place = hooked.folder / ".orchestrate"
+    place.write_text("a file where a folder is wanted")
+    failed = hooked.call("apply", "dev", "--yes", "--format", "json")
+    assert (failed.status, failed.error()["code"]) == (1, "command-failed")
+    assert "was not started: the file" in failed.error()["message"]
+    assert [one["name"] for one in told(hooked)] == ["page"]
+    place.unlink()
+    hooked.ok("resume")
+    assert statuses(hooked)["000-before-1"] == "finished"
+
+
 def test_a_hook_that_hangs(hooked: Workspace) -> None:
-    """Its time limit ends it with all its children, and Ctrl-C does when said twice."""
+    """Its time limit ends it with all its children, Ctrl-C said twice does: all that is a doubt."""
     mode(hooked, "before", "hang")
-    failed = hooked.call("apply", "dev", "--yes")
-    assert failed.status == 1
-    assert "it took longer than 2.0 s and was ended" in failed.stderr
-    assert "  | this is before" in failed.stderr
-    process = hooked.start("apply", "dev", "--yes")
+    doubt = hooked.call("apply", "dev", "--yes")
+    assert doubt.status == 7
+    assert "it took longer than 2.0 s and was ended" in doubt.stderr
+    assert "  | this is before" in doubt.stderr
+    ran = len(told(hooked))
+    assert hooked.call("resume").status == 7
+    assert len(told(hooked)) == ran, "not again without a word"
+    mode(hooked, "before", "die")
+    killed = hooked.call("resume", "--retry")
+    assert (killed.status, "was ended by SIGKILL" in killed.stderr) == (7, True)
+    mode(hooked, "before", "hang")
+    process = hooked.start("resume", "--retry")
     count = len(told(hooked))
     wait_until(lambda: len(told(hooked)) > count)
     process.send_signal(signal.SIGINT)
@@ -177,9 +207,10 @@ def test_a_hook_that_hangs(hooked: Workspace) -> None:
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
-    assert process.returncode in {130, 1}
+    assert process.returncode == 7
+    assert statuses(hooked)["000-before-1"] == "started"
     mode(hooked, "before", "")
-    hooked.ok("resume")
+    hooked.ok("resume", "--retry")
     assert hooked.state("dev")["heads"] == ["r004"]
 
 

@@ -87,3 +87,28 @@ def test_a_hook_that_outlives_us(tmp_path: Path, new_database: NewDatabase) -> N
     assert (folder / "page.log").read_text() == "x", "once, when the doubt was new"
     workspace.ok("resume", "--retry")
     assert workspace.state("dev")["heads"] == ["r002"]
+
+
+CUTS = {
+    "postgresql": "select pg_terminate_backend(pg_backend_pid())",
+    "mariadb": "kill connection connection_id()",
+}
+
+
+@pytest.mark.parametrize("kind", CUTS)
+def test_a_connection_lost_inside_a_hook(
+    tmp_path: Path, new_database: NewDatabase, kind: str
+) -> None:
+    """What a server said is a failure; that it hung up says nothing of what the hook did."""
+    folder = tmp_path / "work"
+    workspace = Workspace(folder=folder, project=Project(folder).linear(2)).spec()
+    refused = {"sql": "insert into nowhere values (1)"}
+    workspace.environment("dev", new_database(kind), hooks={"after": [refused]})
+    assert workspace.call("apply", "dev", "--yes").status == 1
+    again = workspace.call("resume")
+    assert (again.status, "nowhere" in again.stderr) == (1, True)
+    workspace.environment("far", new_database(kind), hooks={"after": [{"sql": CUTS[kind]}]})
+    for arguments in (("apply", "far", "--yes"), ("resume",), ("resume", "--retry")):
+        doubt = workspace.call(*arguments)
+        assert (doubt.status, "was begun and its end was not recorded" in doubt.stderr) == (7, True)
+    workspace.ok("resume", "--mark-applied")

@@ -44,6 +44,8 @@ class Ended:
     output: tuple[str, ...]
     """The last lines of what it printed, on either descriptor, without secrets."""
     timed_out: bool = False
+    cut_short: bool = False
+    """Whether it was told to end, by its time limit or by a person, before it did."""
 
     @property
     def how(self) -> str:
@@ -91,7 +93,10 @@ class RunningCommand:
         # Something that it left running may keep the pipe open for ever.
         self._listener.join(timeout=_GRACE_SECONDS)
         return Ended(
-            status=self._process.returncode, output=tuple(self._output), timed_out=timed_out
+            status=self._process.returncode,
+            output=tuple(self._output),
+            timed_out=timed_out,
+            cut_short=self._kill_at is not None,
         )
 
     def end(self) -> None:
@@ -132,8 +137,8 @@ def started_command(
     """Start a command with these variables added to ours; kill it if the body is left early.
 
     `lock` is held as long as any process of it lives, and removed when it ended in the body. It
-    reads `stdin`, or nothing. Raises `command-failed` when there is no such program, or an earlier
-    one holds the lock.
+    reads `stdin`, or nothing. Raises `command-failed` when it is not started: there is no such
+    program, an earlier one holds the lock, or the lock or what it reads cannot be written.
     """
     descriptor = None if lock is None else _locked(lock, command[0])
     try:
@@ -149,15 +154,17 @@ def started_command(
     except BaseException:
         running.kill()
         raise
-    if lock is not None and not is_at_work(lock):
-        lock.unlink(missing_ok=True)
+    # A folder that nobody can write to any more says nothing of a command that has ended.
+    with contextlib.suppress(OSError):
+        if lock is not None and not is_at_work(lock):
+            lock.unlink(missing_ok=True)
 
 
 def is_at_work(lock: Path) -> bool:
     """Return whether the command that was started with this lock, or a child of it, still lives."""
     try:
         descriptor = os.open(lock, os.O_RDWR)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -169,15 +176,30 @@ def is_at_work(lock: Path) -> bool:
 
 
 def _locked(lock: Path, name: str) -> int:
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise _unprepared(name, f"the file `{lock}` cannot be made", error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         text = f"`{name}` is still at work from an earlier time, or something that it started"
         raise OrchestrateError("command-failed", text) from None
+    except OSError as error:
+        os.close(descriptor)
+        raise _unprepared(name, f"the file `{lock}` cannot be locked", error) from error
     return descriptor
+
+
+def _unprepared(name: str, what: str, error: OSError) -> OrchestrateError:
+    """Return why a command was not even tried to be started."""
+    return OrchestrateError(
+        "command-failed",
+        f"`{name}` was not started: {what}: {error.strerror or error}",
+        hint="Check the rights of the folder and the room on its disk",
+    )
 
 
 def _popen(
@@ -188,10 +210,7 @@ def _popen(
     descriptor: int | None,
     stdin: str | None,
 ) -> subprocess.Popen[bytes]:
-    # A file and no pipe: a command that never reads must not stop whoever writes.
-    with tempfile.TemporaryFile() as given:
-        given.write((stdin or "").encode())
-        given.seek(0)
+    with _given(stdin or "", command[0]) as given:
         try:
             return subprocess.Popen(
                 list(command),
@@ -206,6 +225,23 @@ def _popen(
             )
         except (OSError, ValueError) as error:
             raise _not_started(command[0], folder, error) from error
+
+
+def _given(text: str, name: str) -> IO[bytes]:
+    """Return an open file with what a command reads.
+
+    A file and no pipe: a command that never reads must not stop whoever writes.
+    """
+    try:
+        with contextlib.ExitStack() as stack:
+            given = stack.enter_context(tempfile.TemporaryFile())
+            given.write(text.encode())
+            given.seek(0)
+            stack.pop_all()
+            return given
+    except OSError as error:
+        what = "what it is to read cannot be written to a temporary file"
+        raise _unprepared(name, what, error) from error
 
 
 def _not_started(name: str, folder: Path, error: OSError | ValueError) -> OrchestrateError:

@@ -517,6 +517,7 @@ class Side:
         self.url = url
         self._read_only = read_only
         self._connection: Any = None
+        self._dialect: Any = None
         self._door: Callable[..., Any] = call_directly
 
     def open(self) -> None:
@@ -577,6 +578,7 @@ class Side:
     def _connect(self, dialect: Any, url: Any) -> None:
         if getattr(dialect, "is_async", False):
             self._door = AsyncDoor()
+        self._dialect = dialect
         positional, named = dialect.create_connect_args(url)
         positional, named = list(positional), dict(named)
         key = CONNECT_TIMEOUT_KEYS.get(dialect.driver)
@@ -593,6 +595,24 @@ class Side:
             self._connection.isolation_level = None
         else:
             self._door(dialect.set_isolation_level, self._connection, "AUTOCOMMIT")
+
+    def answered(self, error: Exception) -> bool:
+        """Tell whether an error is what the server said to a statement, not that it fell silent.
+
+        What the driver does not count among its own errors came of something else: the answer may
+        have been that all is well.
+        """
+        module = self._dialect.dbapi
+        kinds = tuple(
+            kind
+            for kind in (getattr(module, name, None) for name in ("Error", "Warning"))
+            if isinstance(kind, type)
+        )
+        try:
+            lost = bool(self._dialect.is_disconnect(error, self._connection, None))
+        except Exception:
+            lost = True
+        return isinstance(error, kinds) and not lost
 
     def rows(self, *statements: str) -> Rows:
         """Execute statements and return the rows of the last."""
@@ -3216,6 +3236,7 @@ class Agent:
         side = Side(job.project.url, read_only=read_only)
         side.open_or_refuse()
         limits, prepare = job.kit["timeouts"], job.kit["read_only"]
+        begun = False
         try:
             if read_only and prepare:
                 # In the transaction, whose end takes the limits back: behind a pooler the next
@@ -3223,9 +3244,19 @@ class Agent:
                 side.rows(*prepare, "BEGIN", *prepare, *limits)
             elif limits:
                 side.rows(*limits)
+            begun = True
             rows, more = side.first_rows(job.request["sql"], FIRST_ROWS)
         except Exception as error:
-            return {"problem": first_line(error), "rows": [], "more": False}
+            state, code = state_of(error)
+            return {
+                "problem": first_line(error),
+                "rows": [],
+                "more": False,
+                "begun": begun,
+                "answered": side.answered(error),
+                "sqlstate": state,
+                "driver_code": code,
+            }
         finally:
             if read_only and prepare:
                 with contextlib.suppress(Exception):

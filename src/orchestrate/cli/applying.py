@@ -24,7 +24,7 @@ from orchestrate.domain.plan import NO_ARGUMENTS, Arguments, Plan
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.reports.plans import plan_text
-from orchestrate.run.journal import all_runs
+from orchestrate.run.journal import all_runs, run_with_steps
 from orchestrate.run.observe import Seen, observe_one
 from orchestrate.stores.plan_files import read_plan
 
@@ -62,7 +62,7 @@ def apply_environment(
         )
         plan = gated(bench, environment, seen, prepared.plan, prepared.verdict)
         if not plan.steps:
-            return nothing_to_do(bench, plan)
+            return nothing_to_do(bench, plan, remark=_left_open(bench, plan))
         show_plan(bench, plan)
         refuse_closed(bench, plan)
         confirm(bench, plan, yes=yes)
@@ -101,7 +101,7 @@ def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool, wait:
             verdict = check_identity(bench, observation)
             refuse_stale(bench, plan, observation, chain)
             if not plan.steps:
-                return nothing_to_do(bench, plan)
+                return nothing_to_do(bench, plan, remark=_left_open(bench, plan))
             # As they stand now, not as they stood when it was made.
             plan = judged_anew(bench, environment, seen, plan, chain)
             plan = gated(bench, environment, seen, plan, verdict)
@@ -127,12 +127,32 @@ def refuse_used(bench: Workbench, plan: Plan, path: Path | str) -> None:
             )
 
 
-def nothing_to_do(bench: Workbench, plan: Plan) -> int:
-    """Tell that a plan has no steps; return the exit status."""
+def nothing_to_do(bench: Workbench, plan: Plan, *, remark: str | None = None) -> int:
+    """Tell that a plan has no steps, and what there is to say beside it; return the exit status."""
     if bench.invocation.format == "json":
-        finish_event(
-            bench, plan, run=None, outcome=Outcome(status="succeeded", message="nothing to do")
-        )
+        message = f"nothing to do; {remark}" if remark else "nothing to do"
+        finish_event(bench, plan, run=None, outcome=Outcome(status="succeeded", message=message))
     else:
         bench.invocation.data(plan_text(plan))
+    if remark:
+        bench.invocation.say(f"warning: {plan.environment}: {remark}")
     return 0
+
+
+def _left_open(bench: Workbench, plan: Plan) -> str | None:
+    """Return what to say where the last run's hooks or checks failed: no plan has them again."""
+    runs = [one for one in all_runs(bench.state) if one.environment == plan.environment]
+    last = run_with_steps(bench.state, runs[-1].id) if runs else None
+    if last is None or last.status != "failed":
+        return None
+    failed = [
+        f"`{step.title}`"
+        for step in last.steps.values()
+        if step.status == "failed" and step.kind in {"hook", "verify"}
+    ]
+    if not failed:
+        return None
+    return (
+        f"its last run, {last.id}, failed at {', '.join(failed)}; "
+        f"`orchestrate resume {last.id}` goes on there"
+    )

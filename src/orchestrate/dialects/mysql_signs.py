@@ -87,6 +87,12 @@ _CONNECTING: Final[Signs] = (
 )
 
 _STATEMENTS: Final[Signs] = (
+    sign(
+        "connection-lost",
+        r"connection was killed",
+        "Check that the port belongs to this kind of server, and the server's log",
+        codes=[1927],
+    ),
     # 1205 is a wait that ended (`lock_wait_timeout`, `innodb_lock_wait_timeout`), 3572 MySQL's
     # `NOWAIT`, 1213 a deadlock, whose victim lost its lock and is rolled back: waiting and trying
     # again is the cure for all three.

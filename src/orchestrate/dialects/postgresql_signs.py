@@ -93,6 +93,13 @@ _CONNECTING: Final[Signs] = (
 )
 
 _STATEMENTS: Final[Signs] = (
+    # By its number, since a server says the words in its own language.
+    sign(
+        "connection-lost",
+        r"terminating connection",
+        "Check that the port belongs to this kind of server, and the server's log",
+        states=["57P01", "57P02", "57P05", "08000", "08003", "08006", "08007"],
+    ),
     # 55P03 is `lock_timeout` and `NOWAIT`. A deadlock counts too: its victim waited for a lock and
     # lost it, its transaction is rolled back whole, and the cure is the same wait and retry.
     sign(

@@ -61,11 +61,8 @@ def _ran(
         error=access.redactor.redact(outcome.message),
         code=outcome.code,
     )
-    try:
-        problem, output = run_action(action, access, told, work.interruption, lock=None)
-    except OSError as error:  # no room for a temporary file, for one
-        return str(error), []
-    return problem, list(output)
+    ran = run_action(action, access, told, work.interruption, lock=None)
+    return ran.problem, list(ran.output)
 
 
 def _executed(work: Work, action: Action) -> str | None:

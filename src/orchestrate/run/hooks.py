@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,17 @@ from orchestrate.run.interruption import Interruption
 from orchestrate.run.session import Access
 
 _KEPT_CHARACTERS: Final = 16_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What came of a hook's or check's command or statement."""
+
+    problem: str | None
+    output: tuple[str, ...] = ()
+    """The last lines that it printed."""
+    unclear: bool = False
+    """Whether it was begun and did not end by itself: it may have done what it is for."""
 
 
 def run_hook(step: Step, access: Access, interruption: Interruption, *, run: str) -> None:
@@ -56,8 +68,8 @@ def run_action(
     interruption: Interruption,
     *,
     lock: Path | None,
-) -> tuple[str | None, tuple[str, ...]]:
-    """Run a hook's or check's command in the spec's folder; return what went wrong, and its output.
+) -> Ran:
+    """Run a hook's or check's command in the spec's folder; return what came of it.
 
     `told` reaches it as variables and, in JSON, on its standard input. A second Ctrl-C ends it.
     """
@@ -81,13 +93,20 @@ def run_action(
             finally:
                 interruption.on_second = second
     except OrchestrateError as error:
-        return error.message, ()
-    if ended.status == 0 and not ended.timed_out:
-        return None, kept(ended.output)
+        return Ran(problem=error.message)
+    if ended.status == 0 and not ended.cut_short:
+        return Ran(problem=None, output=kept(ended.output))
     how = ended.how
     if ended.timed_out:
         how = f"took longer than {duration(action.seconds)} and was ended"
-    return "\n".join([f"it {how}", *_printed(ended)]), kept(ended.output)
+    elif ended.cut_short:
+        how = f"was told to end, and {how}"
+    return Ran(
+        problem="\n".join([f"it {how}", *_printed(ended)]),
+        output=kept(ended.output),
+        # A signal is somebody else's word, not the command's.
+        unclear=ended.cut_short or ended.status < 0,
+    )
 
 
 def kept(output: Sequence[str]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Literal, assert_never
 
 from orchestrate.adapters.commands import is_at_work
@@ -115,7 +116,7 @@ class Leftover:
     ) -> Outcome | None:
         """Return the doubt, or None where the schema is as it was before the step."""
         lock = command_lock(session.access, self.recorder.run, step)
-        if step.kind == "hook" and is_at_work(lock):
+        if step.kind == "hook" and self._at_work(lock):
             return Outcome(
                 status="stopped",
                 code="run-stopped",
@@ -167,6 +168,17 @@ class Leftover:
                 )
             case _:
                 return None
+
+    def _at_work(self, lock: Path) -> bool:
+        """Tell whether a step's command still lives. Raises `command-failed` where nobody can."""
+        try:
+            return is_at_work(lock)
+        except OSError as error:
+            raise OrchestrateError(
+                "command-failed",
+                f"Whether a command is still at work cannot be told: `{lock}`: {error.strerror}",
+                hint="Check the rights of the file and its folder",
+            ) from error
 
     def _statements(
         self, session: Session, step: Step, before: Snapshot, now: Snapshot

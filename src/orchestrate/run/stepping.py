@@ -144,12 +144,17 @@ class Work:
             **data,
         )
 
-    def trouble(self, session: Session, step: Step | None, error: OrchestrateError) -> Trouble:
-        """Record that a step failed and return what is known of it."""
+    def trouble(
+        self, session: Session, step: Step | None, error: OrchestrateError, *, failed: bool = True
+    ) -> Trouble:
+        """Record that a step failed and return what is known of it.
+
+        Not `failed` is one that was begun and of whose end nobody knows: its record stays.
+        """
         error = on_the_road(error, session.access)
         details: Mapping[str, Any] = error.details
         heads = details.get("heads")
-        if step is not None:
+        if step is not None and failed:
             self.ahead.discard(step.id)
             self.recorder.append(
                 "step.failed",

@@ -110,10 +110,8 @@ class VerifySteps:
                 status="running",
                 step=step.id,
             )
-            problem, output = run_action(
-                action, session.access, told, self.work.interruption, lock=None
-            )
-            return session, problem, list(output)
+            ran = run_action(action, session.access, told, self.work.interruption, lock=None)
+            return session, ran.problem, list(ran.output)
         try:
             found = session.statement(action.sql, read_only=True, seconds=action.seconds)
         except OrchestrateError as error:
