@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from orchestrate.adapters.own_secrets import child_environ
 from orchestrate.adapters.printed_lines import printed_lines
