@@ -8,9 +8,11 @@ import threading
 
 import pytest
 
+from orchestrate.adapters.own_secrets import PASSPHRASE
 from orchestrate.api.calling import Caller, Collecting
 from orchestrate.cli.invocation import Invocation
 from orchestrate.domain.secrets import Secret
+from tests.support.workspace import Workspace
 
 VALUE = {"count": 123, "at": "123", "list123": [1.123, None, 'open "123"']}
 CLEAN = {"count": 123, "at": "***", "list123": [1.123, None, 'open "***"']}
@@ -77,3 +79,16 @@ def test_a_program_calls_from_a_thread() -> None:
     thread.start()
     thread.join()
     assert found == [before]
+
+
+def test_a_secret_that_is_a_word_of_json(workspace: Workspace) -> None:
+    """Output, events and a plan's file can be read whatever the secrets are."""
+    workspace.project.linear(1)
+    workspace.environment("dev", url="sqlite:///dev.db")
+    workspace.environ[PASSPHRASE] = "null"
+    workspace.ok("plan", "dev", "--out", "plan.json")
+    plan = json.loads((workspace.folder / "plan.json").read_text())
+    assert None in plan["steps"][0].values()
+    told = workspace.ok("apply", "plan.json", "--yes", "--format", "json").stdout
+    assert json.loads(told.splitlines()[-1])["status"] == "succeeded"
+    assert workspace.ok("status", "--format", "json").json()

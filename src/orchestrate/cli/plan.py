@@ -156,7 +156,7 @@ def _write(
 ) -> None:
     from orchestrate.cli.rendering import write_sql  # noqa: PLC0415
     from orchestrate.planning.troubles import page_path  # noqa: PLC0415
-    from orchestrate.reports.plans import plan_file_text  # noqa: PLC0415
+    from orchestrate.reports.plans import plan_json  # noqa: PLC0415
     from orchestrate.stores.plan_files import write_file  # noqa: PLC0415
 
     if sql_folder is not None:
@@ -172,7 +172,7 @@ def _write(
                 )
     if out is not None and plans:
         plan = _proposed(bench, plans[0])
-        write_file(out, bench.invocation.redacted(plan_file_text(plan)))
+        write_file(out, bench.invocation.as_json(plan_json(plan), indent=2) + "\n")
         bench.invocation.say(f"Saved as {out}; `orchestrate apply {out}` carries out exactly this")
         if plans[0].steps:
             _tell_planned(bench, plans[0], out)
