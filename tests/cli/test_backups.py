@@ -118,6 +118,21 @@ def test_what_is_in_the_way_is_found_before(workspace: Workspace, database: Data
     workspace.ok("apply", "prod", "--yes", *why)
     run = workspace.ok("history", "--format", "json").json()["runs"][0]
     assert "it is urgent" in run["overrides"]["backup"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_kept_plan_has_its_copy_or_has_none(workspace: Workspace, database: Database) -> None:
+    """An override belongs to the planning: the plan itself says whether it copies."""
+    declare(workspace, database)
+    workspace.ok("apply", "prod", "--to", "r001", "--yes")
+    workspace.ok("plan", "prod", "--out", "plan.json")
+    why = ("--override", "backup", "--reason", "it is urgent")
+    refused = workspace.call("apply", "plan.json", "--yes", *why, "--format", "json")
+    assert (refused.status, refused.error()["code"]) == (2, "usage")
+    assert "is a step of plan-" in refused.error()["message"]
+    assert len(catalogue(workspace)) == 0
+    workspace.ok("apply", "plan.json", "--yes")
+    assert len(catalogue(workspace)) == 1
     assert workspace.state("prod")["heads"] == ["r004"]
 
 

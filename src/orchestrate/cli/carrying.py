@@ -17,7 +17,7 @@ import click
 
 from orchestrate import __version__
 from orchestrate.cli.agreeing import refuse_disagreement
-from orchestrate.cli.gates import step_gate
+from orchestrate.cli.gates import promotion, step_gate
 from orchestrate.cli.gating import refuse_stale, refuse_unfinished
 from orchestrate.cli.notifying import Notices
 from orchestrate.cli.progress import progress_for
@@ -32,6 +32,7 @@ from orchestrate.domain.plan import Plan
 from orchestrate.domain.snapshot import SchemaRows
 from orchestrate.errors import ExitStatus, OrchestrateError
 from orchestrate.planning.chain import Chain
+from orchestrate.planning.promotion import promoted_contents
 from orchestrate.planning.resume import records_left
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import words
@@ -43,7 +44,7 @@ from orchestrate.run.backups import all_backups
 from orchestrate.run.execute import Execution
 from orchestrate.run.failure_hooks import run_failure_hooks
 from orchestrate.run.interruption import Interruption
-from orchestrate.run.journal import still_open
+from orchestrate.run.journal import all_runs, still_open
 from orchestrate.run.lease_keeper import kept_lease, new_lease, this_host, this_person
 from orchestrate.run.leftover import Choice, Leftover
 from orchestrate.run.observe import open_session
@@ -279,10 +280,36 @@ def _still_so(
     if run is None:
         refuse_unfinished(bench, observation, but=(ends,))
         refuse_stale(bench, plan, observation, chain)
+        _refuse_overtaken(bench, plan, chain)
         return None
     run = still_open(bench.state, run.id)
     refuse_unfinished(bench, observation, but=(run.id, run.ends))
     return run
+
+
+def _refuse_overtaken(bench: Workbench, plan: Plan, chain: Chain) -> None:
+    """Raise what another run has done to a plan while a person was asked.
+
+    That is `plan-already-used`, where it was carried out, and `not-promoted`, where its revisions
+    were taken back where they have to run first.
+    """
+    for run in all_runs(bench.state):
+        if run.plan_id == plan.id:
+            raise OrchestrateError(
+                "plan-already-used",
+                f"{plan.id} was carried out meanwhile by {run.id} ({run.status})",
+                where=plan.environment,
+                hint=f"`orchestrate show {run.id}` tells what it did",
+            )
+    if any(gate.kind == "promotion" and gate.state == "open" for gate in plan.gates):
+        environment = bench.environment(plan.environment)
+        for gate in promotion(bench, environment, chain, promoted_contents(plan.steps)):
+            if gate.state == "closed":
+                raise OrchestrateError(
+                    "not-promoted",
+                    f"The gate `promotion` has closed meanwhile: {gate.detail}",
+                    where=plan.environment,
+                )
 
 
 def _journal_start(

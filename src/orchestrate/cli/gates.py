@@ -92,7 +92,7 @@ def gated(
     plan = with_policy(bench, environment, seen, plan)
     found = (
         identity_gate(verdict),
-        *declared_gates(bench, environment, seen),
+        *declared_gates(bench, environment, seen, plan, run),
         *_gates_of_plan(bench, environment, seen, plan, run),
         *own,
     )
@@ -110,7 +110,7 @@ def _gates_of_plan(
         found += rehearsal_gate(plan, rehearsals_in(bench.state, environment.name))
     if seen.graph is not None:
         chain = bench.chain(seen.graph)
-        found += _promotion(bench, environment, chain, promoted_contents(plan.steps))
+        found += promotion(bench, environment, chain, promoted_contents(plan.steps))
     by_policy = bool(findings_for(environment.policy, plan, "approve"))
     approval = approval_gate(bench, environment, plan, run=run, by_policy=by_policy)
     if approval is not None:
@@ -119,7 +119,7 @@ def _gates_of_plan(
     return tuple(overridden(gate, reasons) for gate in found)
 
 
-def _promotion(
+def promotion(
     bench: Workbench, environment: Environment, chain: Chain, wanted: Sequence[tuple[str, str]]
 ) -> tuple[Gate, ...]:
     """Return the gate `promotion` of revisions and their file hashes, where one is declared."""
@@ -145,31 +145,48 @@ def declared_gates(
     bench: Workbench,
     environment: Environment,
     seen: Seen | None = None,
+    plan: Plan | None = None,
+    run: RunState | None = None,
 ) -> tuple[Gate, ...]:
     """Return the gates that an environment declares, as they stand now.
 
-    Without `seen` those alone that need no look at the target. What is asked of the target itself
-    needs its session; `plan` for several environments has none, and asks less.
+    Without `seen` and `plan` those alone that need no look at the target. What is asked of the
+    target itself needs its session; `plan` for several environments has none, and asks less.
     """
     found = []
     if environment.window is not None:
         found.append(window_gate(environment.window, bench.clock.now()))
     order = order_of(environment.backup)
-    if order is not None and seen is not None and seen.access is not None:
-        found.append(_backup_gate(bench, order, seen))
+    if order is not None and seen is not None and plan is not None:
+        found.append(_backup_gate(bench, order, seen, plan, run))
     reasons = overrides(bench)
     return tuple(overridden(gate, reasons) for gate in found)
 
 
-def _backup_gate(bench: Workbench, order: BackupOrder, seen: Seen) -> Gate:
+def _backup_gate(
+    bench: Workbench, order: BackupOrder, seen: Seen, plan: Plan, run: RunState | None
+) -> Gate:
+    """Return the gate of the copy that a plan makes, or that it was made without.
+
+    Raises `usage` for an override that would change a plan which is there already.
+    """
     from orchestrate.run.readiness import obstacles  # noqa: PLC0415  (only for those who back up)
 
     if isinstance(seen.sight, Observation) and is_empty(seen.sight):
         return Gate(kind="backup", state="open", detail="nothing is there to be copied")
     if seen.access is None:
         raise AssertionError
-    if "backup" in overrides(bench):
+    if plan.steps and not any(step.kind == "backup" for step in plan.steps):
+        if run is not None and "backup" in run.overrides:
+            return Gate(kind="backup", state="overridden", detail=run.overrides["backup"])
         return Gate(kind="backup", state="closed", detail="no copy is made")
+    if plan.steps and "backup" in overrides(bench):
+        raise OrchestrateError(
+            "usage",
+            f"The copy is a step of {plan.id}, which `--override backup` does not take out",
+            where=plan.environment,
+            hint=f"`orchestrate apply {plan.environment} --override backup` plans without one",
+        )
     found = obstacles(seen.access, order, seen.sight, seen.session)
     if found:
         return Gate(kind="backup", state="closed", detail="; ".join(found))
