@@ -131,7 +131,7 @@ class PostgreSQLCopies:
         return through_shell(name, command, prefix=way.prefix, environ=environ, place=_place(way))
 
     def proven(self, snapshot: Snapshot) -> Snapshot:
-        """Return it as it is: owners and grants are no part of it."""
+        """Return it as it is: owners are no part of it, and no proof asks for grants."""
         return snapshot
 
     names_roles = True
