@@ -193,6 +193,8 @@ def test_sqlite_remedies(sqlite_connection: sqlite3.Connection) -> None:
 
 def test_postgresql_remedies(postgresql_connection: Any) -> None:
     """PostgreSQL: each remedy brings back what it is for."""
+    # What another test may have granted here would be taken back with what is granted now.
+    rows(postgresql_connection, "REVOKE ALL ON shop.orders FROM PUBLIC")
     _check_remedies(postgresql_connection, "postgresql", changes_postgresql.CHANGES)
 
 

@@ -107,7 +107,12 @@ class Child:
 
     def end(self) -> list[str]:
         """Wait for its end, and return the whole lines that nobody had read."""
-        output, _ = self.process.communicate()
+        # Not `communicate`, which leaves out what a line that was read has buffered behind it.
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with self.process:
+            self.process.stdin.close()
+            output = self.process.stdout.read()
         return [line.strip() for line in output.splitlines(keepends=True) if line.endswith("\n")]
 
 

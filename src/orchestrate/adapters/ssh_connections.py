@@ -152,7 +152,8 @@ def in_time(channel: paramiko.Channel) -> Iterator[None]:
 
     def end() -> None:
         late.set()
-        channel.close()
+        with contextlib.suppress(Exception):  # paramiko raises anything of a line that is gone
+            channel.close()
 
     timer = threading.Timer(_START_SECONDS, end)
     timer.daemon = True
