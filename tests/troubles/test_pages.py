@@ -12,7 +12,7 @@ import pytest
 from orchestrate.cli.main import COMMANDS, cli
 from orchestrate.domain.spec import json_schema
 from orchestrate.errors import CODES
-from orchestrate.planning.troubles import PAGES
+from orchestrate.planning.trouble_pages import PAGES
 from tests.support.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]

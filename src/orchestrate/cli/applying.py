@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrate.cli.blocking import blocked_event
-from orchestrate.cli.carrying import carry_out, finish_event
+from orchestrate.cli.carrying import carry_out
+from orchestrate.cli.ending import finish_event
 from orchestrate.cli.gates import check_overrides, gated, refuse_closed, wait_for_window
 from orchestrate.cli.gating import (
     check_identity,

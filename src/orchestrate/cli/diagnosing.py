@@ -21,7 +21,7 @@ from orchestrate.domain.spec import DEFAULT_PROJECT, Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning import connection_check, diagnosis
 from orchestrate.planning.spec_checks import not_enforced
-from orchestrate.planning.troubles import page_of
+from orchestrate.planning.trouble_pages import page_of
 from orchestrate.planning.unknown_rows import unknown_rows
 from orchestrate.run.examine import Examination, examine
 from orchestrate.run.explaining import ON_THE_ROAD

@@ -42,7 +42,7 @@ from orchestrate.planning.drift import (
 from orchestrate.planning.identities import identify
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.standing import Standing, judge, tables_missing, unversioned
-from orchestrate.planning.troubles import page_of, page_path
+from orchestrate.planning.trouble_pages import page_of, page_path
 from orchestrate.planning.unknown_rows import unknown_rows
 from orchestrate.run.drift_reports import keep_report, reported_before
 from orchestrate.run.journal import all_runs

@@ -8,7 +8,7 @@ import click
 
 from orchestrate.cli.invocation import Invocation, global_options
 from orchestrate.errors import CODES, OrchestrateError
-from orchestrate.planning.troubles import PAGES, page_path
+from orchestrate.planning.trouble_pages import PAGES, page_path
 from orchestrate.reports.tables import table
 from orchestrate.stores.pages import read_page
 

@@ -33,7 +33,8 @@ from orchestrate.planning.deeds import deeds
 from orchestrate.planning.edits import edited_revisions
 from orchestrate.planning.estimates import rehearsed_in, timings_of, with_origins
 from orchestrate.planning.identities import IdentityVerdict, identify
-from orchestrate.planning.plan_maker import Wish, make_plan, planned_anew
+from orchestrate.planning.plan_findings import planned_anew
+from orchestrate.planning.plan_maker import Wish, make_plan
 from orchestrate.planning.rehearsals import rehearsed_finding
 from orchestrate.planning.staleness import moved
 from orchestrate.planning.troubles import placed

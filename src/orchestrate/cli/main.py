@@ -190,7 +190,7 @@ def _report(error: OrchestrateError, invocation: Invocation) -> None:
     lines += [_difference_line(one) for one in error.findings if isinstance(one, Difference)]
     if error.hint:
         lines += ["", f"{click.style('hint', fg='cyan', bold=True)}: {error.hint}"]
-    from orchestrate.planning.troubles import page_of  # noqa: PLC0415  (only errors pay for it)
+    from orchestrate.planning.trouble_pages import page_of  # noqa: PLC0415  (only errors pay for it)
     from orchestrate.reports.more import more_lines  # noqa: PLC0415
 
     lines += more_lines(page_of(error.trouble, error.code))
@@ -212,7 +212,7 @@ def _difference_line(one: Difference) -> str:
 
 
 def _as_json(error: OrchestrateError) -> dict[str, Any]:
-    from orchestrate.planning.troubles import page_of, page_path  # noqa: PLC0415
+    from orchestrate.planning.trouble_pages import page_of, page_path  # noqa: PLC0415
 
     page = page_of(error.trouble, error.code)
     value: dict[str, Any] = {

@@ -155,7 +155,7 @@ def _write(
     several: bool,
 ) -> None:
     from orchestrate.cli.rendering import write_sql  # noqa: PLC0415
-    from orchestrate.planning.troubles import page_path  # noqa: PLC0415
+    from orchestrate.planning.trouble_pages import page_path  # noqa: PLC0415
     from orchestrate.reports.plans import plan_json  # noqa: PLC0415
     from orchestrate.stores.plan_files import write_file  # noqa: PLC0415
 

@@ -166,7 +166,7 @@ def _remarks(  # noqa: PLR0917  (private, called once)
 ) -> list[str]:
     from orchestrate.cli.gating import check_identity  # noqa: PLC0415
     from orchestrate.planning.spec_checks import not_enforced  # noqa: PLC0415
-    from orchestrate.planning.troubles import page_of  # noqa: PLC0415
+    from orchestrate.planning.trouble_pages import page_of  # noqa: PLC0415
     from orchestrate.reports.more import remark  # noqa: PLC0415
 
     found = []

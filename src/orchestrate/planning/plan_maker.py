@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from orchestrate.domain.actions import NOTHING_AROUND, Around
 from orchestrate.domain.backups import BackupOrder
@@ -22,17 +21,15 @@ from orchestrate.domain.plan import (
     SchemaCheck,
     Step,
 )
-from orchestrate.domain.revisions import Revision
 from orchestrate.domain.spec import Baseline
 from orchestrate.planning.actions import fitting, steps_after, steps_before
 from orchestrate.planning.backups import backup_step
 from orchestrate.planning.baselines import baseline_steps
 from orchestrate.planning.chain import Chain, Move
 from orchestrate.planning.digests import plan_digest
+from orchestrate.planning.plan_findings import plan_findings, step_findings
 from orchestrate.planning.rollback import verify_step
 from orchestrate.planning.staleness import is_empty
-from orchestrate.planning.standing import judge, tables_missing, unversioned
-from orchestrate.planning.troubles import merge_command
 from orchestrate.planning.unknown_rows import unknown_rows
 
 Durations = Mapping[tuple[Direction, str], float]
@@ -107,7 +104,13 @@ def make_plan(
         observation,
         mode,
         steps,
-        findings=_plan_findings(wish, observation, chain, mode, steps),
+        findings=plan_findings(
+            observation,
+            chain,
+            steps,
+            to=wish.to,
+            opens_transaction=mode == "isolated" and wish.transactions == "session",
+        ),
         plan_id=plan_id,
         now=now,
         tool_version=tool_version,
@@ -247,7 +250,7 @@ def _steps(
             file=move.revision.file,
             file_sha256=move.revision.sha256,
             estimate_seconds=durations.get((wish.direction, move.revision.sha256)),
-            findings=_step_findings(move.revision, wish.direction, undoes=undoes),
+            findings=step_findings(move.revision, wish.direction, undoes=undoes),
         )
         for number, move in enumerate(moves, start=start)
     )
@@ -294,131 +297,7 @@ def _native_step(
             findings=tuple(
                 finding
                 for move in moves
-                for finding in _step_findings(move.revision, wish.direction, undoes=undoes)
+                for finding in step_findings(move.revision, wish.direction, undoes=undoes)
             ),
         ),
     )
-
-
-def planned_anew(plan: Plan, chain: Chain, *, server_undoes_ddl: bool) -> Plan:
-    """Return a plan whose steps have what is to be said of their revisions now.
-
-    A plan's file has the findings of its day, and whatever was made of them since: they are not in
-    the digest.
-    """
-    steps = []
-    for step in plan.steps:
-        revisions = [part.revision for part in step.parts] or [step.revision]
-        if step.kind not in {"upgrade", "downgrade"} or any(
-            one not in chain.by_id for one in revisions
-        ):
-            steps.append(step)
-            continue
-        new = [
-            finding
-            for one in revisions
-            for finding in _step_findings(
-                chain.by_id[one], plan.direction, undoes=server_undoes_ddl
-            )
-        ]
-        kept = [one for one in step.findings if one.code not in _OF_STEPS]
-        steps.append(replace(step, findings=(*new, *kept)))
-    heads = () if plan.direction != "upgrade" else _heads_findings(plan.to, plan.environment, chain)
-    others = tuple(one for one in plan.findings if one.code != "multiple-heads")
-    return replace(plan, steps=tuple(steps), findings=(*heads, *others))
-
-
-_OF_STEPS: Final = frozenset({"leaves-transaction", "missing-downgrade"})
-"""What `_step_findings` says."""
-
-
-def _step_findings(
-    revision: Revision, direction: Direction, *, undoes: bool
-) -> tuple[Finding, ...]:
-    findings = []
-    if undoes and revision.leaves_transaction:
-        findings.append(
-            Finding(
-                code="leaves-transaction",
-                severity="warning",
-                message="runs partly outside a transaction: if it fails, what it did stays",
-                where=revision.file,
-            )
-        )
-    # A merge joins branches and changes nothing, so there is nothing to undo either.
-    undoes_nothing = len(revision.down) > 1 and revision.downgrade == "empty"
-    if revision.downgrade != "present" and not undoes_nothing:
-        word = {
-            "missing": "no downgrade",
-            "empty": "an empty downgrade",
-            "raises": "a downgrade that refuses",
-        }[revision.downgrade]
-        findings.append(
-            Finding(
-                code="missing-downgrade",
-                severity="warning" if direction == "upgrade" else "error",
-                message=f"has {word}: the way back is a backup",
-                where=revision.file,
-            )
-        )
-    return tuple(findings)
-
-
-def _heads_findings(to: str, where: str, chain: Chain) -> tuple[Finding, ...]:
-    if len(chain.heads) <= 1 or to not in {"head", "heads"}:
-        return ()
-    return (
-        Finding(
-            code="multiple-heads",
-            severity="info",
-            message=f"the project has {len(chain.heads)} heads: {', '.join(chain.heads)}",
-            hint=f"`{merge_command(where)}` joins them, if they are not meant to stay apart",
-            where=where,
-        ),
-    )
-
-
-def _plan_findings(
-    wish: Wish,
-    observation: Observation,
-    chain: Chain,
-    mode: Mode,
-    steps: Sequence[Step],
-) -> tuple[Finding, ...]:
-    where = observation.environment
-    findings = list(_heads_findings(wish.to, where, chain))
-    if judge(observation, chain, to="heads").state == "unversioned" and steps:
-        findings.append(
-            Finding(
-                code="unversioned",
-                severity="warning",
-                message=f"{unversioned(observation)}; the plan starts from the first one",
-                hint="If the schema was made by other means, record its revision first: "
-                f"`orchestrate stamp {where} REV` (it compares first); else check that {where} is "
-                "the database you mean",
-                where=where,
-            )
-        )
-    alone = tables_missing(observation)
-    if alone:
-        findings.append(
-            Finding(
-                code="tables-missing",
-                severity="warning",
-                message=alone,
-                hint=f"To begin anew: `orchestrate stamp {where} base`; to have its data back: a "
-                "backup",
-                where=where,
-            )
-        )
-    if mode == "isolated" and wish.transactions == "session":
-        findings.append(
-            Finding(
-                code="external-transaction",
-                severity="info",
-                message="env.py opens a transaction of its own, so each revision gets an env.py "
-                "run of its own",
-                where=where,
-            )
-        )
-    return tuple(findings)

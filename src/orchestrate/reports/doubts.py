@@ -14,7 +14,7 @@ from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Plan
 from orchestrate.domain.snapshot import Difference
 from orchestrate.planning.staleness import words
-from orchestrate.planning.troubles import page_of
+from orchestrate.planning.trouble_pages import page_of
 from orchestrate.reports.more import more_lines
 from orchestrate.reports.tables import stamp
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from orchestrate.planning.troubles import page_path
+from orchestrate.planning.trouble_pages import page_path
 
 
 def more_lines(page: str | None) -> Sequence[str]:

@@ -14,7 +14,7 @@ from orchestrate.domain.findings import Finding
 from orchestrate.domain.plan import Plan, Step
 from orchestrate.planning.actions import title_of
 from orchestrate.planning.staleness import words
-from orchestrate.planning.troubles import page_of, page_path
+from orchestrate.planning.trouble_pages import page_of, page_path
 from orchestrate.reports.tables import coloured, counted, fields, file_shown, short, stamp, table
 
 

@@ -14,7 +14,7 @@ from orchestrate.domain.plan import Gate
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import words
 from orchestrate.planning.standing import Standing
-from orchestrate.planning.troubles import page_of, page_path
+from orchestrate.planning.trouble_pages import page_of, page_path
 from orchestrate.reports.tables import ago, coloured, short, table
 
 

@@ -1,0 +1,120 @@
+"""The last look under the lease, and the start of a run in the journal."""
+
+from __future__ import annotations
+
+import os
+
+from orchestrate import __version__
+from orchestrate.cli.agreeing import refuse_disagreement
+from orchestrate.cli.gates import promotion
+from orchestrate.cli.gating import refuse_stale, refuse_unfinished
+from orchestrate.cli.progress import progress_for
+from orchestrate.cli.workbench import Workbench
+from orchestrate.domain.events import EventKind, NewEvent
+from orchestrate.domain.observation import Observation
+from orchestrate.domain.plan import Plan
+from orchestrate.errors import OrchestrateError
+from orchestrate.planning.chain import Chain
+from orchestrate.planning.promotion import promoted_contents
+from orchestrate.planning.run_state import RunState
+from orchestrate.reports.plans import plan_file_text
+from orchestrate.run.journal import all_runs, still_open
+from orchestrate.run.lease_keeper import this_host, this_person
+
+
+def still_so(
+    bench: Workbench,
+    plan: Plan,
+    observation: Observation,
+    chain: Chain,
+    run: RunState | None,
+    *,
+    ends: str | None,
+) -> RunState | None:
+    """Look once more, under the lease; return the run that is gone on with as it is now.
+
+    Another run may have begun and died since the first look, or this one gone on elsewhere. Raises
+    `run-unfinished`, `stale-plan`, `run-ended`, and what closes the gates that open for a plan.
+    """
+    if run is None:
+        refuse_unfinished(bench, observation, but=(ends,))
+        refuse_stale(bench, plan, observation, chain)
+        _refuse_overtaken(bench, plan, chain)
+    else:
+        run = still_open(bench.state, run.id)
+        refuse_unfinished(bench, observation, but=(run.id, run.ends))
+    refuse_disagreement(bench, bench.environment(plan.environment), plan, run)
+    return run
+
+
+def _refuse_overtaken(bench: Workbench, plan: Plan, chain: Chain) -> None:
+    """Raise what another run has done to a plan while a person was asked.
+
+    That is `plan-already-used`, where it was carried out, and `not-promoted`, where its revisions
+    were taken back where they have to run first.
+    """
+    for run in all_runs(bench.state):
+        if run.plan_id == plan.id:
+            raise OrchestrateError(
+                "plan-already-used",
+                f"{plan.id} was carried out meanwhile by {run.id} ({run.status})",
+                where=plan.environment,
+                hint=f"`orchestrate show {run.id}` tells what it did",
+            )
+    if any(gate.kind == "promotion" and gate.state == "open" for gate in plan.gates):
+        environment = bench.environment(plan.environment)
+        for gate in promotion(bench, environment, chain, promoted_contents(plan.steps)):
+            if gate.state == "closed":
+                raise OrchestrateError(
+                    "not-promoted",
+                    f"The gate `promotion` has closed meanwhile: {gate.detail}",
+                    where=plan.environment,
+                )
+
+
+def journal_start(
+    bench: Workbench,
+    plan: Plan,
+    run: str,
+    observation: Observation,
+    *,
+    resumed: bool,
+    command: str | None,
+    ends: str | None,
+) -> None:
+    """Make it durable that a run begins or goes on, its plan with it, and show it as an event."""
+    bench.state.save_plan(plan.id, plan.digest, plan_file_text(plan))
+    kind: EventKind = "run.resumed" if resumed else "run.started"
+    reasons = {gate.kind: gate.detail for gate in plan.gates if gate.state == "overridden"}
+    agreed = [gate.detail for gate in plan.gates if (gate.kind, gate.state) == ("approval", "open")]
+    data: dict[str, object] = {
+        "by": this_person(),
+        "checks": sum(1 for step in plan.steps if step.kind == "verify"),
+        "host": this_host(),
+        "pid": os.getpid(),
+        "environment": plan.environment,
+        "plan": plan.id,
+        "plan_digest": plan.digest,
+        "direction": plan.direction,
+        "steps": len(plan.steps),
+        "target_keys": [observation.target_key],
+        "heads": list(observation.heads),
+        "tool_version": __version__,
+        **({"command": command} if command else {}),
+        **({"ends": ends} if ends else {}),
+        **({"overrides": reasons} if reasons else {}),
+        **({"approval": agreed[0]} if agreed else {}),
+    }
+    now = bench.clock.now()
+    bench.state.append([NewEvent(kind=kind, at=now, run=run, step=None, data=data)])
+    if bench.invocation.format == "json":
+        progress_for(bench.invocation, plan).show(
+            {
+                "event": kind,
+                "at": now.isoformat(),
+                "run": run,
+                "environment": plan.environment,
+                "plan": plan.id,
+                "steps": len(plan.steps),
+            }
+        )
