@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from orchestrate.stores.state.chain import GENESIS, Link, link_hash
-from tests.cli.test_interruption import Terminal
 from tests.support import ssh_keys
 from tests.support.databases import sqlite_database
 from tests.support.projects import Project
+from tests.support.terminal import Terminal
 from tests.support.workspace import Result, Workspace
 
 ALICE, BOB, CAROL = (f"{name}@example.com" for name in ("alice", "bob", "carol"))

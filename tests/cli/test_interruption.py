@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import signal
-import sys
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from tests.support.databases import Database
+from tests.support.terminal import Terminal
 from tests.support.waiting import Gate, read_event, read_line, rest
 from tests.support.workspace import Workspace
 
@@ -104,31 +103,6 @@ def test_while_looking(workspace: Workspace, database: Database, command: str) -
     assert status == 130, errors
     assert "Traceback" not in errors
     assert '"code": "interrupted"' in errors
-
-
-class Terminal:
-    """The program in a terminal of its own."""
-
-    def __init__(self, workspace: Workspace, *arguments: str, **environ: str) -> None:
-        variables = workspace.environment_variables(environ)
-        if "NO_COLOR" not in environ:
-            del variables["NO_COLOR"]
-        self.child: pexpect.spawn[str] = pexpect.spawn(
-            sys.executable,
-            ["-m", "orchestrate", *arguments],
-            cwd=str(workspace.folder),
-            env={**variables, "TERM": "xterm"},
-            encoding="utf-8",
-            timeout=60,
-            dimensions=(40, 160),
-        )
-
-    def ends(self) -> tuple[int | None, str]:
-        """Wait for the end; return exit status and what was still printed."""
-        self.child.expect(pexpect.EOF)
-        said = self.child.before or ""
-        self.child.close()
-        return self.child.exitstatus, said
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -34,10 +34,13 @@ def still_so(
     """Look once more, under the lease; return the run that is gone on with as it is now.
 
     Another run may have begun and died since the first look, or this one gone on elsewhere. Raises
-    `run-unfinished`, `stale-plan`, `run-ended`, and what closes the gates that open for a plan.
+    `run-unfinished`, `plan-already-used`, `stale-plan`, `run-ended`, and what closes the gates that
+    were open for a plan.
     """
     if run is None:
         refuse_unfinished(bench, observation, but=(ends,))
+        # Before staleness: that the database moved is what carrying it out did.
+        _refuse_used(bench, plan)
         refuse_stale(bench, plan, observation, chain)
         _refuse_overtaken(bench, plan, chain)
     else:
@@ -47,12 +50,8 @@ def still_so(
     return run
 
 
-def _refuse_overtaken(bench: Workbench, plan: Plan, chain: Chain) -> None:
-    """Raise what another run has done to a plan while a person was asked.
-
-    That is `plan-already-used`, where it was carried out, and `not-promoted`, where its revisions
-    were taken back where they have to run first.
-    """
+def _refuse_used(bench: Workbench, plan: Plan) -> None:
+    """Raise `plan-already-used` where a plan was carried out while a person was asked."""
     for run in all_runs(bench.state):
         if run.plan_id == plan.id:
             raise OrchestrateError(
@@ -61,6 +60,10 @@ def _refuse_overtaken(bench: Workbench, plan: Plan, chain: Chain) -> None:
                 where=plan.environment,
                 hint=f"`orchestrate show {run.id}` tells what it did",
             )
+
+
+def _refuse_overtaken(bench: Workbench, plan: Plan, chain: Chain) -> None:
+    """Raise `not-promoted` where revisions were taken back while a person was asked."""
     if any(gate.kind == "promotion" and gate.state == "open" for gate in plan.gates):
         environment = bench.environment(plan.environment)
         for gate in promotion(bench, environment, chain, promoted_contents(plan.steps)):
