@@ -112,7 +112,7 @@ CODES: Final[Mapping[str, tuple[ExitStatus, str]]] = {
     "lock-timeout": (_FAILED, "A lock was not granted within `lock_timeout`, after all retries"),
     # What can be resumed, or needs a person
     "run-stopped": (_STOPPED, "The run stopped part way and can be resumed"),
-    "target-moved": (_STOPPED, "Someone else moved this target while the run was unfinished"),
+    "target-moved": (_STOPPED, "Someone else moved this target since the run came to a stop"),
     "revision-changed": (_STOPPED, "A revision file changed after the run recorded it"),
     "in-doubt": (ExitStatus.IN_DOUBT, "A step may be half applied; a person has to decide"),
     "interrupted": (ExitStatus.INTERRUPTED, "Interrupted by the user at a safe point"),

@@ -81,6 +81,64 @@ def test_ended_while_it_is_looked_at(one: Workspace, database: Database, tmp_pat
     assert [run["status"] for run in runs(one)] == ["aborted"]
 
 
+@pytest.mark.parametrize("to", ["r002", "r003"])
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+def test_a_failed_run_that_was_overtaken(workspace: Workspace, database: Database, to: str) -> None:
+    """Somebody else did what it failed at: it stays failed, in nobody's way, and did nothing."""
+    workspace.project.linear(1).revision("r002", down="r001", upgrade=FAILS)
+    workspace.project.revision("r003", down="r002").revision("r004", down="r003")
+    workspace.environment("dev", database)
+    assert workspace.call("apply", "dev", "--yes").status == 1
+    database.execute("CREATE TABLE nowhere (id integer)")
+    workspace.ok("apply", "dev", "--yes", "--to", to)
+    before = runs(workspace)
+    failed = before[-1]
+    refused = workspace.call("resume", failed["id"], "--format", "json")
+    assert (refused.status, refused.error()["code"]) == (6, "target-moved")
+    assert refused.error()["message"] == (
+        f"{failed['id']} cannot be gone on with: it failed before step 002-r002, with the database "
+        f"at r001, which is at {to} now: someone else moved it"
+    )
+    assert "there is nothing to abort" in refused.error()["hint"]
+    assert refused.events()[-1]["status"] == "blocked"
+    assert runs(workspace) == before
+    workspace.ok("apply", "dev", "--yes")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_failed_run_whose_plan_is_stale(workspace: Workspace, database: Database) -> None:
+    """A later revision of its plan was edited: nothing of it is begun, it stays failed."""
+    workspace.project.linear(1).revision("r002", down="r001", upgrade=FAILS)
+    workspace.project.revision("r003", down="r002")
+    workspace.environment("dev", database)
+    assert workspace.call("apply", "dev", "--yes").status == 1
+    database.execute("CREATE TABLE nowhere (id integer)")
+    path = workspace.project.revision_file("r003")
+    path.write_text(path.read_text() + "# edited\n")
+    before = runs(workspace)
+    refused = workspace.call("resume", "--format", "json")
+    assert (refused.status, refused.error()["code"]) == (6, "revision-changed")
+    assert "revision `r003`" in refused.error()["message"]
+    assert (runs(workspace), database.heads()) == (before, ["r001"])
+    workspace.ok("apply", "dev", "--yes")
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+def test_an_unfinished_run_that_was_overtaken(one: Workspace, database: Database) -> None:
+    """It blocks until a person ends it; how to do that is told, and nothing is recorded."""
+    killed(one, "after:step.finished:2", "apply", "dev", "--yes", "--to", "r004")
+    one.project.configure(url=database.url).alembic("upgrade", "r005")
+    before = runs(one)
+    refused = one.call("resume", "--format", "json")
+    assert (refused.status, refused.error()["code"]) == (6, "target-moved"), refused.stderr
+    run = before[0]["id"]
+    assert f"`orchestrate abort {run}` ends this run, then" in refused.error()["hint"]
+    assert runs(one) == before
+    one.ok("abort", run)
+    one.ok("apply", "dev", "--yes")
+    assert database.heads() == ["r006"]
+
+
 def test_taken_back_where_it_has_to_run_first(promoted: Workspace) -> None:
     """Staging is rolled back while a person is asked about production."""
     terminal = Terminal(promoted, "apply", "prod", NO_COLOR="1")

@@ -16,7 +16,9 @@ from orchestrate.domain.plan import Plan
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain
 from orchestrate.planning.promotion import promoted_contents
+from orchestrate.planning.resume import overtaken
 from orchestrate.planning.run_state import RunState
+from orchestrate.planning.staleness import changed_files
 from orchestrate.reports.plans import plan_file_text
 from orchestrate.run.journal import all_runs, still_open
 from orchestrate.run.lease_keeper import this_host, this_person
@@ -34,8 +36,8 @@ def still_so(
     """Look once more, under the lease; return the run that is gone on with as it is now.
 
     Another run may have begun and died since the first look, or this one gone on elsewhere. Raises
-    `run-unfinished`, `plan-already-used`, `stale-plan`, `run-ended`, and what closes the gates that
-    were open for a plan.
+    `run-unfinished`, `plan-already-used`, `stale-plan`, `run-ended`, `target-moved`,
+    `revision-changed`, and what closes the gates that were open for a plan.
     """
     if run is None:
         refuse_unfinished(bench, observation, but=(ends,))
@@ -46,6 +48,7 @@ def still_so(
     else:
         run = still_open(bench.state, run.id)
         refuse_unfinished(bench, observation, but=(run.id, run.ends))
+        _refuse_lost_way(plan, run, observation, chain)
     refuse_disagreement(bench, bench.environment(plan.environment), plan, run)
     return run
 
@@ -73,6 +76,27 @@ def _refuse_overtaken(bench: Workbench, plan: Plan, chain: Chain) -> None:
                     f"The gate `promotion` has closed meanwhile: {gate.detail}",
                     where=plan.environment,
                 )
+
+
+def _refuse_lost_way(plan: Plan, run: RunState, observation: Observation, chain: Chain) -> None:
+    """Raise why nothing of a run can be gone on with: `target-moved` or `revision-changed`.
+
+    Before it is recorded as gone on with: one that failed blocks nobody, and is to stay so.
+    """
+    found = overtaken(plan, run, observation.heads, changed=lambda step: changed_files(step, chain))
+    if found is None:
+        return
+    again = f"`orchestrate plan {plan.environment}` looks again"
+    raise OrchestrateError(
+        found.code,
+        f"{run.id} cannot be gone on with: {found.message}",
+        where=plan.environment,
+        hint=f"`orchestrate abort {run.id}` ends this run, then {again}"
+        if run.unfinished
+        else f"It has ended as it failed and blocks nothing, so that there is nothing to abort; "
+        f"{again}",
+        details={"run": run.id},
+    )
 
 
 def journal_start(

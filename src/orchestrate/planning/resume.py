@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from orchestrate.domain.plan import Plan, Step
 from orchestrate.domain.snapshot import Difference
-from orchestrate.planning.run_state import StepState
+from orchestrate.planning.run_state import RunState, StepState
 from orchestrate.planning.staleness import words
 
 
@@ -100,6 +100,80 @@ def decide(  # noqa: PLR0911  (one return a row of the table)
         code="target-moved",
         message=f"step {step.id} leads from {words(step.from_heads)} to {words(step.to_heads)} and "
         f"the database is at {words(heads)}: someone else moved it",
+    )
+
+
+def reached(plan: Plan, records: Mapping[str, StepState], heads: tuple[str, ...]) -> int:
+    """Return the number of steps before the one whose commit is what the database shows.
+
+    A step begins while the end of the one before it is still being recorded: found committed, it
+    proves those before it.
+    """
+    for number, step in enumerate(plan.steps):
+        if step.id in records and sorted(step.to_heads) == sorted(heads):
+            return number
+    return 0
+
+
+def overtaken(
+    plan: Plan,
+    run: RunState,
+    heads: tuple[str, ...],
+    *,
+    changed: Callable[[Step], tuple[str, ...]],
+) -> Stop | None:
+    """Return why a run cannot be gone on with, as far as that is plain before it is.
+
+    None as well where something of it has to be recorded or compared before anything is stopped:
+    that belongs to the journal, whatever comes then.
+    """
+    records = records_left(plan, run.steps)
+    if run.status == "failed":
+        return _failed_and_overtaken(plan, records, heads, changed)
+    proven = reached(plan, records, heads)
+    for number, step in enumerate(plan.steps):
+        here = step.to_heads if number < proven else heads
+        match decide(step, records.get(step.id), here, changed=changed(step)):
+            case Skip():
+                continue
+            case Stop(code="stale-plan") as stop:
+                # A plan that waits is stale; under one that was begun the database was moved.
+                return replace(stop, code="target-moved")
+            case Stop() as stop:
+                return stop
+            case _:
+                return None
+    return None
+
+
+def _failed_and_overtaken(
+    plan: Plan,
+    records: Mapping[str, StepState],
+    heads: tuple[str, ...],
+    changed: Callable[[Step], tuple[str, ...]],
+) -> Stop | None:
+    """Return what somebody else did since a run failed, which kept nobody from it.
+
+    It left the rows of the version table as the journal has them, or between two revisions of a
+    `native` step: others are not its own, not even those that its failed step leads to.
+    """
+    behind = {key for key, record in records.items() if record.status in {"finished", "marked"}}
+    left = [step for step in plan.steps if step.id not in behind]
+    edited = [sentence for step in left for sentence in changed(step)]
+    if edited:
+        return Stop(code="revision-changed", message="; ".join(edited))
+    if not left:
+        return None
+    step = left[0]
+    own = [step.from_heads, *(part.to_heads for part in step.parts[:-1])]
+    if step.kind == "stamp":
+        own.append(step.to_heads)  # a restored dump brought them along
+    if sorted(heads) in [sorted(one) for one in own]:
+        return None
+    return Stop(
+        code="target-moved",
+        message=f"it failed before step {step.id}, with the database at {words(step.from_heads)}, "
+        f"which is at {words(heads)} now: someone else moved it",
     )
 
 

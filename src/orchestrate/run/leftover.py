@@ -26,6 +26,7 @@ from orchestrate.planning.resume import (
     Stop,
     after_comparing,
     decide,
+    reached,
 )
 from orchestrate.planning.run_state import StepState
 from orchestrate.planning.staleness import changed_files, words
@@ -54,10 +55,10 @@ class Leftover:
         self, session: Session, heads: tuple[str, ...], read_schema: Callable[[], Snapshot]
     ) -> tuple[Step, ...] | Outcome:
         """Return the steps to run, or why none may be. No step left is an empty tuple."""
-        reached = self._reached(heads)
+        proven = reached(self.plan, self.recorder.records, heads)
         for number, step in enumerate(self.plan.steps):
             record = self.recorder.records.get(step.id)
-            here = step.to_heads if number < reached else heads
+            here = step.to_heads if number < proven else heads
             decision = decide(step, record, here, changed=changed_files(step, self.chain))
             match decision:
                 case Skip():
@@ -91,17 +92,6 @@ class Leftover:
         self.recorder.append(
             kind, step, heads=list(heads), revision=step.revision, **content, **data
         )
-
-    def _reached(self, heads: tuple[str, ...]) -> int:
-        """Return the number of steps before the one whose commit is what the database shows.
-
-        A step begins while the end of the one before it is still being recorded: found committed,
-        it proves those before it.
-        """
-        for number, step in enumerate(self.plan.steps):
-            if step.id in self.recorder.records and sorted(step.to_heads) == sorted(heads):
-                return number
-        return 0
 
     def _take_choice(self) -> Choice | None:
         choice, self.choice = self.choice, None
