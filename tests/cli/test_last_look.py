@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.test_backups import order
 from tests.support.databases import Database, NewDatabase
 from tests.support.projects import Project
 from tests.support.terminal import Terminal
@@ -137,6 +138,50 @@ def test_an_unfinished_run_that_was_overtaken(one: Workspace, database: Database
     one.ok("abort", run)
     one.ok("apply", "dev", "--yes")
     assert database.heads() == ["r006"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("meanwhile", "code"),
+    [("moved", "stale-plan"), ("aborted", "run-ended"), ("gone on with", "run-unfinished")],
+)
+def test_a_run_to_be_undone_meanwhile(
+    one: Workspace, database: Database, meanwhile: str, code: str
+) -> None:
+    """It is over when the way back begins, and not where that was refused."""
+    killed(one, "committed:2", "apply", "dev", "--yes")
+    name = runs(one)[0]["id"]
+    terminal = Terminal(one, "rollback", "dev", "--run", name, NO_COLOR="1")
+    terminal.child.expect("Type dev to carry it out")
+    if meanwhile == "moved":
+        one.project.configure(url=database.url).alembic("upgrade", "r003")
+    elif meanwhile == "aborted":
+        one.ok("abort", name)
+    else:
+        killed(one, "after:run.resumed:1", "resume", name)
+    before = runs(one)
+    terminal.child.send("dev\r")
+    status, said = terminal.ends()
+    assert (status, f"error[{code}]" in said) == (6 if code == "run-unfinished" else 4, True), said
+    assert runs(one) == before
+    assert before[0]["status"] == ("aborted" if meanwhile == "aborted" else "running")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_run_whose_copy_is_to_be_put_back_meanwhile(one: Workspace, database: Database) -> None:
+    """Given up by somebody else while a person is asked: the database is left alone."""
+    one.ok("apply", "dev", "--yes", "--to", "r001")
+    one.environment("dev", database, backup=order(database))
+    killed(one, "committed:1", "apply", "dev", "--yes")
+    name = runs(one)[0]["id"]
+    terminal = Terminal(one, "resume", name, "--restore", NO_COLOR="1")
+    terminal.child.expect("Type dev to carry it out")
+    one.ok("abort", name)
+    terminal.child.send("dev\r")
+    status, said = terminal.ends()
+    assert (status, f"{name} has ended meanwhile: aborted" in said) == (4, True), said
+    assert [(run["id"], run["status"]) for run in runs(one)[:-1]] == [(name, "aborted")]
+    assert database.heads() == ["r002"]
 
 
 def test_taken_back_where_it_has_to_run_first(promoted: Workspace) -> None:

@@ -138,9 +138,8 @@ def test_killed_together_with_half_of_a_dump(
     assert [copy["heads"] for copy in good(workspace)] == [["r001"]]
 
 
-@pytest.mark.parametrize("database", ["sqlite", "mariadb"], indirect=True)
-def test_a_doubt_ends_by_putting_the_copy_back(workspace: Workspace, database: Database) -> None:
-    """Half a revision stays where DDL is not undone; `--restore` makes it as it was before."""
+def doubtful(workspace: Workspace) -> str:
+    """Leave a run whose last revision is half applied; return its name."""
     workspace.project.revision(
         "r004",
         down="r003",
@@ -152,10 +151,17 @@ def test_a_doubt_ends_by_putting_the_copy_back(workspace: Workspace, database: D
 """,
         downgrade="pass",
     )
-    doubtful = workspace.call("apply", "dev", "--yes")
-    assert doubtful.status == 7, doubtful.stderr
-    assert "--restore" in doubtful.stderr
-    run = workspace.ok("history", "--format", "json").json()["runs"][0]["id"]
+    doubt = workspace.call("apply", "dev", "--yes")
+    assert doubt.status == 7, doubt.stderr
+    assert "--restore" in doubt.stderr
+    name: str = workspace.ok("history", "--format", "json").json()["runs"][0]["id"]
+    return name
+
+
+@pytest.mark.parametrize("database", ["sqlite", "mariadb"], indirect=True)
+def test_a_doubt_ends_by_putting_the_copy_back(workspace: Workspace, database: Database) -> None:
+    """Half a revision stays where DDL is not undone; `--restore` makes it as it was before."""
+    run = doubtful(workspace)
     assert workspace.call("resume", run, "--restore", "--no-input").status == 2
     done = workspace.ok("resume", run, "--restore", "--yes")
     assert f"{run} is over" in done.stderr
@@ -164,4 +170,30 @@ def test_a_doubt_ends_by_putting_the_copy_back(workspace: Workspace, database: D
     assert database.rows("SELECT name FROM t1") == [("kept",)]
     statuses = [one["status"] for one in workspace.ok("history", "--format", "json").json()["runs"]]
     assert statuses[:2] == ["succeeded", "aborted"]
+    workspace.ok("apply", "dev", "--to", "r003", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("database", "point"),
+    [
+        ("sqlite", "before:run.finished:1"),
+        ("sqlite", "before:run.aborted:1"),
+        ("sqlite", "after:run.finished:1"),
+        ("sqlite", "after:run.aborted:1"),
+        ("mariadb", "after:run.finished:1"),
+    ],
+    indirect=["database"],
+)
+def test_killed_as_a_doubt_ends(workspace: Workspace, database: Database, point: str) -> None:
+    """The run whose copy was put back is over exactly when that is in the journal."""
+    run = doubtful(workspace)
+    killed(workspace, point, "resume", run, "--restore", "--yes")
+    assert "first" not in database.tables()
+    if point.startswith("before"):
+        workspace.ok("resume")
+    statuses = [one["status"] for one in workspace.ok("history", "--format", "json").json()["runs"]]
+    assert statuses[:2] == ["succeeded", "aborted"]
+    assert workspace.ok("resume").stdout.strip() == "Nothing is unfinished"
+    assert database.rows("SELECT name FROM t1") == [("kept",)]
+    workspace.ok("history", "--verify")
     workspace.ok("apply", "dev", "--to", "r003", "--yes")

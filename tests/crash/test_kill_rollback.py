@@ -104,3 +104,37 @@ def test_a_killed_run_is_undone(scene: Scene) -> None:
     assert scene.database.heads() == ["r002"]
     assert scene.database.tables() == ["alembic_version", "t1"]
     assert [run["status"] for run in runs(scene)] == ["succeeded", "aborted", "succeeded"]
+
+
+@pytest.mark.parametrize(
+    ("database", "point"),
+    [
+        *(
+            ("sqlite", f"{side}:{kind}:1")
+            for kind in ("run.aborted", "run.started", "run.finished")
+            for side in ("before", "after")
+        ),
+        ("postgresql", "after:run.aborted:1"),
+    ],
+    indirect=["database"],
+)
+def test_killed_while_a_killed_run_is_undone(scene: Scene, point: str) -> None:
+    """That run is over exactly when the one that undoes it is in the journal."""
+    scene.workspace.ok("apply", "dev", "--yes", "--to", "r002")
+    program = (sys.executable, "-m", "tests.support.crash_child", "committed:2", "--")
+    assert scene.workspace.call("apply", "dev", "--yes", program=program).status == -9
+    name = runs(scene)[0]["id"]
+    undo = ("rollback", "dev", "--run", name, "--yes")
+    program = (sys.executable, "-m", "tests.support.crash_child", point, "--")
+    assert scene.workspace.call(*undo, program=program).status == -9
+    newest, second, *_ = runs(scene)
+    if newest["id"] == name:
+        assert (newest["status"], point.partition(":")[0]) == ("running", "before")
+        scene.workspace.ok(*undo)
+    else:
+        assert (second["id"], second["status"]) == (name, "aborted")
+        assert second["message"] == f"given up, to be undone by {newest['id']}"
+        scene.workspace.ok("resume")
+    assert scene.database.heads() == ["r002"]
+    assert [run["status"] for run in runs(scene)] == ["succeeded", "aborted", "succeeded"]
+    scene.workspace.ok("history", "--verify")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from typing import Final
 
 from orchestrate import __version__
 from orchestrate.cli.agreeing import refuse_disagreement
@@ -20,8 +22,27 @@ from orchestrate.planning.resume import overtaken
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import changed_files
 from orchestrate.reports.plans import plan_file_text
-from orchestrate.run.journal import all_runs, still_open
+from orchestrate.run.journal import all_runs, run_with_steps, still_open, still_unfinished
 from orchestrate.run.lease_keeper import this_host, this_person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """The unfinished runs of its target that a run is begun in spite of."""
+
+    ends: str | None = None
+    """The one that is over when this one has succeeded."""
+    gives_up: RunState | None = None
+    """The one that is over when this one begins, as it was when that was decided."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return which they are."""
+        given_up = self.gives_up.id if self.gives_up else None
+        return tuple(one for one in (self.ends, given_up) if one is not None)
+
+
+NO_OTHERS: Final = Others()
 
 
 def still_so(
@@ -31,7 +52,7 @@ def still_so(
     chain: Chain,
     run: RunState | None,
     *,
-    ends: str | None,
+    others: Others,
 ) -> RunState | None:
     """Look once more, under the lease; return the run that is gone on with as it is now.
 
@@ -40,9 +61,10 @@ def still_so(
     `revision-changed`, and what closes the gates that were open for a plan.
     """
     if run is None:
-        refuse_unfinished(bench, observation, but=(ends,))
-        # Before staleness: that the database moved is what carrying it out did.
+        refuse_unfinished(bench, observation, but=others.names)
+        # Before staleness: that the database moved is what carrying it out, or going on, did.
         _refuse_used(bench, plan)
+        _refuse_moved_on(bench, others)
         refuse_stale(bench, plan, observation, chain)
         _refuse_overtaken(bench, plan, chain)
     else:
@@ -63,6 +85,32 @@ def _refuse_used(bench: Workbench, plan: Plan) -> None:
                 where=plan.environment,
                 hint=f"`orchestrate show {run.id}` tells what it did",
             )
+
+
+def _refuse_moved_on(bench: Workbench, others: Others) -> None:
+    """Raise `run-ended` or `run-unfinished` where the run to be ended was not left as it was."""
+    if others.ends is not None:
+        still_unfinished(bench.state, others.ends)
+    if others.gives_up is None:
+        return
+    now = still_unfinished(bench.state, others.gives_up.id)
+    if now != others.gives_up:
+        raise OrchestrateError(
+            "run-unfinished",
+            f"{now.id} was gone on with meanwhile, and is unfinished again ({now.status})",
+            where=now.environment,
+            hint=f"`orchestrate show {now.id}` tells how far it came; then say the same again",
+        )
+
+
+def over_afterwards(bench: Workbench, run: RunState | None, others: Others) -> str | None:
+    """Return the run that is over when this one has succeeded, unless it is over already."""
+    if run is None:
+        return others.ends
+    if run.ends is None:
+        return None
+    other = run_with_steps(bench.state, run.ends)
+    return run.ends if other is not None and other.unfinished else None
 
 
 def _refuse_overtaken(bench: Workbench, plan: Plan, chain: Chain) -> None:
@@ -107,9 +155,12 @@ def journal_start(
     *,
     resumed: bool,
     command: str | None,
-    ends: str | None,
+    others: Others,
 ) -> None:
-    """Make it durable that a run begins or goes on, its plan with it, and show it as an event."""
+    """Make it durable that a run begins or goes on, its plan with it, and show it as an event.
+
+    The run that it is begun in place of is over with the same write.
+    """
     bench.state.save_plan(plan.id, plan.digest, plan_file_text(plan))
     kind: EventKind = "run.resumed" if resumed else "run.started"
     reasons = {gate.kind: gate.detail for gate in plan.gates if gate.state == "overridden"}
@@ -128,12 +179,17 @@ def journal_start(
         "heads": list(observation.heads),
         "tool_version": __version__,
         **({"command": command} if command else {}),
-        **({"ends": ends} if ends else {}),
+        **({"ends": others.ends} if others.ends else {}),
         **({"overrides": reasons} if reasons else {}),
         **({"approval": agreed[0]} if agreed else {}),
     }
     now = bench.clock.now()
-    bench.state.append([NewEvent(kind=kind, at=now, run=run, step=None, data=data)])
+    begun = [NewEvent(kind=kind, at=now, run=run, step=None, data=data)]
+    if others.gives_up is not None:
+        given_up = {"by": this_person(), "message": f"given up, to be undone by {run}"}
+        other = others.gives_up.id
+        begun.insert(0, NewEvent(kind="run.aborted", at=now, run=other, step=None, data=given_up))
+    bench.state.append(begun)
     if bench.invocation.format == "json":
         progress_for(bench.invocation, plan).show(
             {

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from orchestrate.cli.beginning import journal_start, still_so
-from orchestrate.cli.ending import end_other, tell, with_copy
+from orchestrate.cli.beginning import NO_OTHERS, Others, journal_start, over_afterwards, still_so
+from orchestrate.cli.ending import tell, with_copy
 from orchestrate.cli.gates import step_gate
 from orchestrate.cli.notifying import Notices
 from orchestrate.cli.progress import progress_for
@@ -28,7 +28,7 @@ from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain
 from orchestrate.planning.resume import records_left
 from orchestrate.planning.run_state import RunState
-from orchestrate.run.execute import Execution
+from orchestrate.run.execute import Execution, over_by
 from orchestrate.run.failure_hooks import run_failure_hooks
 from orchestrate.run.interruption import Interruption
 from orchestrate.run.lease_keeper import kept_lease, new_lease
@@ -54,12 +54,12 @@ def carry_out(
     lock_retries: int,
     choice: Choice | None = None,
     command: str | None = None,
-    ends: str | None = None,
+    others: Others = NO_OTHERS,
 ) -> int:
     """Carry a plan out, or go on with a run of it, under the lease; return the exit status.
 
-    `command` is what was typed in place of a command of ours, for the journal; `ends` the
-    unfinished run that is over when this one has succeeded.
+    `command` is what was typed in place of a command of ours, for the journal; `others` are the
+    unfinished runs that this one is begun in spite of.
 
     Raises `lease-held`, `stale-plan`, `identity-changed`, `state-unavailable`.
     """
@@ -80,7 +80,8 @@ def carry_out(
     with notices.finishing(), kept_lease(bench.state, wanted, bench.clock) as lease:
         _await_lock(bench, session, observation, patience=60.0 if run else 5.0)
         observation = session.observe_again()
-        run = still_so(bench, plan, observation, chain, run, ends=ends)
+        run = still_so(bench, plan, observation, chain, run, others=others)
+        over = over_afterwards(bench, run, others)
         progress = progress_for(bench.invocation, plan)
         began = time.monotonic()
         sessions = [session]
@@ -105,6 +106,7 @@ def carry_out(
                 replay=lambda heads: replayed_schema(
                     bench, environment, session.access, chain, heads
                 ),
+                ends=over,
             ),
             leftover=Leftover(plan=plan, chain=chain, recorder=recorder, choice=choice),
             lock_retries=lock_retries,
@@ -121,7 +123,7 @@ def carry_out(
                     observation,
                     resumed=run is not None,
                     command=command,
-                    ends=ends,
+                    others=others,
                 )
                 notices.begun(plan, resumed=run is not None)
                 outcome = _carried_out(execution, session, reading)
@@ -132,9 +134,8 @@ def carry_out(
                 run_failure_hooks(
                     execution.work, session.access, outcome, was=run.status if run else None
                 )
-                over = run.ends if run else ends
                 if over and outcome.status == "succeeded":
-                    end_other(bench, over, by=name)
+                    bench.invocation.say(f"{over} is over: {over_by(name)}")
         finally:
             progress.close()
             for one in sessions:

@@ -12,7 +12,6 @@ from orchestrate.cli.progress import progress_for
 from orchestrate.cli.ways_back import good_copy
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.durations import duration
-from orchestrate.domain.events import NewEvent
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Plan
 from orchestrate.errors import ExitStatus, OrchestrateError
@@ -22,7 +21,6 @@ from orchestrate.planning.trouble_pages import page_path
 from orchestrate.reports.doubts import outcome_hint, outcome_page, outcome_text
 from orchestrate.reports.tables import counted
 from orchestrate.run.backups import all_backups
-from orchestrate.run.lease_keeper import this_person
 
 _EXITS: Final = {
     "succeeded": ExitStatus.DONE,
@@ -47,15 +45,6 @@ def with_copy(bench: Workbench, plan: Plan, chain: Chain, run: str, outcome: Out
         copy = good_copy(bench, chain, environment=plan.environment, heads=heads, run=run)
         return replace(outcome, copy=copy)
     return outcome
-
-
-def end_other(bench: Workbench, run: str, *, by: str) -> None:
-    """Journal that a run which could not be finished is over: its backup is back."""
-    message = f"its backup was put back by {by}"
-    data = {"by": this_person(), "message": message}
-    now = bench.clock.now()
-    bench.state.append([NewEvent(kind="run.aborted", at=now, run=run, step=None, data=data)])
-    bench.invocation.say(f"{run} is over: {message}")
 
 
 def tell(

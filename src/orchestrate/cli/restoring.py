@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from orchestrate import __version__
 from orchestrate.cli.backing_up import order_for
+from orchestrate.cli.beginning import Others
 from orchestrate.cli.carrying import carry_out
 from orchestrate.cli.gates import check_overrides, gated, overrides, refuse_closed
 from orchestrate.cli.gating import (
@@ -104,7 +105,7 @@ def restore_environment(bench: Workbench, environment: Environment, wanted: Rest
             run=None,
             lock_retries=retries_of(environment),
             command=wanted.command,
-            ends=wanted.ends,
+            others=Others(ends=wanted.ends),
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
@@ -20,7 +19,7 @@ from orchestrate.planning.backups import BACKUP_STEP
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import words
 from orchestrate.reports.tables import counted
-from orchestrate.run.journal import all_runs, run_with_steps, still_open
+from orchestrate.run.journal import all_runs, run_with_steps, still_unfinished
 from orchestrate.run.lease_keeper import kept_lease, new_lease, this_person
 from orchestrate.run.leftover import Choice
 from orchestrate.run.observe import observe_one
@@ -92,6 +91,9 @@ def choose_run(bench: Workbench, *, run: str | None, environment: str | None) ->
         return _named(bench, runs, run)
     name = bench.environment(environment).name if environment else None
     waiting = [one for one in runs if one.unfinished and name in {None, one.environment}]
+    # Gone on with is the one that puts a copy back in another's stead, not that other.
+    ended = {one.ends for one in waiting}
+    waiting = [one for one in waiting if one.id not in ended]
     if not waiting:
         # A clean failure blocks nothing, and going on with it is what `resume` is typed for.
         latest = {one.environment: one for one in runs}
@@ -154,8 +156,7 @@ def abort_run(bench: Workbench, *, run: str) -> int:
     if not chosen.unfinished:
         bench.invocation.data(f"{chosen.id} has ended already: {chosen.status}")
         return 0
-    full = run_with_steps(bench.state, run) or chosen
-    message = end_run(bench, full, lambda: _explain(bench, full))
+    message = _end_run(bench, chosen)
     if bench.invocation.format == "json":
         bench.invocation.json({"run": run, "status": "aborted", "message": message})
     else:
@@ -163,7 +164,7 @@ def abort_run(bench: Workbench, *, run: str) -> int:
     return 0
 
 
-def end_run(bench: Workbench, run: RunState, explain: Callable[[], str]) -> str:
+def _end_run(bench: Workbench, run: RunState) -> str:
     """Record that an unfinished run was given up, and what it leaves; return that.
 
     Under the lease: a run that is alive somewhere is not ended behind its back.
@@ -177,8 +178,7 @@ def end_run(bench: Workbench, run: RunState, explain: Callable[[], str]) -> str:
         token=secrets.token_hex(6),
     )
     with kept_lease(bench.state, wanted, bench.clock):
-        still_open(bench.state, run.id)
-        message = explain()
+        message = _explain(bench, still_unfinished(bench.state, run.id))
         bench.state.append(
             [
                 NewEvent(

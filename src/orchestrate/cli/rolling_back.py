@@ -8,6 +8,7 @@ from pathlib import Path
 
 from orchestrate import __version__
 from orchestrate.cli.applying import nothing_to_do
+from orchestrate.cli.beginning import Others
 from orchestrate.cli.carrying import carry_out
 from orchestrate.cli.costing import with_costs
 from orchestrate.cli.gates import (
@@ -27,7 +28,6 @@ from orchestrate.cli.gating import (
     show_plan,
 )
 from orchestrate.cli.rendering import write_sql
-from orchestrate.cli.resuming import end_run
 from orchestrate.cli.undoing import refuse_others, run_to_undo, way_to_undo
 from orchestrate.cli.ways_back import good_copy
 from orchestrate.cli.workbench import Workbench
@@ -107,8 +107,6 @@ def roll_back(
         _refuse_no_way_back(bench, plan, chain, way, blocking)
         refuse_closed(bench, plan)
         confirm(bench, plan, yes=yes)
-        if undone is not None and undone.run.unfinished:
-            end_run(bench, undone.run, lambda: f"given up, to be undone by {plan.id}")
         return carry_out(
             bench,
             plan,
@@ -117,6 +115,7 @@ def roll_back(
             run=None,
             lock_retries=retries_of(environment),
             command=wanted.command,
+            others=Others(gives_up=undone.run if undone and undone.run.unfinished else None),
         )
 
 

@@ -23,6 +23,7 @@ from orchestrate.errors import OrchestrateError
 from orchestrate.run.backup_steps import BackupSteps
 from orchestrate.run.explaining import ON_THE_ROAD
 from orchestrate.run.hook_steps import HookSteps
+from orchestrate.run.lease_keeper import this_person
 from orchestrate.run.leftover import Leftover
 from orchestrate.run.restore_steps import RestoreSteps
 from orchestrate.run.revision_steps import RevisionSteps
@@ -255,8 +256,18 @@ class Execution:
             self.work.recorder.queue(
                 kind, None, status=outcome.status, code=outcome.code, message=outcome.message
             )
+        if self.work.ends is not None and outcome.status == "succeeded":
+            # In one write: what that run left is gone, and nobody may go on with it.
+            recorder = self.work.recorder
+            message = over_by(recorder.run)
+            recorder.queue_end_of(self.work.ends, by=this_person(), message=message)
         self.work.recorder.save()
         return outcome
+
+
+def over_by(run: str) -> str:
+    """Return why a run that could not be finished is over."""
+    return f"its backup was put back by {run}"
 
 
 def _stayed(step: Step) -> str:

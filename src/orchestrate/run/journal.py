@@ -42,13 +42,25 @@ def still_open(state: StateStore, run: str) -> RunState:
     """Return a run as it is now. Raises `run-ended` when nobody can go on with it any more."""
     found = run_with_steps(state, run)
     if found is None or not found.resumable:
-        raise OrchestrateError(
-            "run-ended",
-            f"{run} has ended meanwhile: {found.status if found else 'unknown'}",
-            hint=f"`orchestrate show {run}` tells how",
-            where=found.environment if found else None,
-        )
+        raise _ended(run, found)
     return found
+
+
+def still_unfinished(state: StateStore, run: str) -> RunState:
+    """Return a run as it is now. Raises `run-ended` when it blocks nobody any more."""
+    found = run_with_steps(state, run)
+    if found is None or not found.unfinished:
+        raise _ended(run, found)
+    return found
+
+
+def _ended(run: str, found: RunState | None) -> OrchestrateError:
+    return OrchestrateError(
+        "run-ended",
+        f"{run} has ended meanwhile: {found.status if found else 'unknown'}",
+        hint=f"`orchestrate show {run}` tells how",
+        where=found.environment if found else None,
+    )
 
 
 def unfinished(runs: Iterable[RunState], *, environment: str, target_key: str) -> RunState | None:

@@ -55,6 +55,11 @@ class Recorder:
             )
         )
 
+    def queue_end_of(self, run: str, **data: object) -> None:
+        """Have it written with the next events that another run is over."""
+        now = self.clock.now()
+        self._queued.append(NewEvent(kind="run.aborted", at=now, run=run, step=None, data=data))
+
     def note_schema(
         self, when: Moment, heads: Sequence[str], snapshot: Snapshot, rows: str | None = None
     ) -> None:

@@ -72,6 +72,8 @@ class Work:
     """Why a step may not begin at this moment: a window that closes."""
     replay: Callable[[tuple[str, ...]], Snapshot]
     """The schema that the project's own revisions make of an empty database, by its rows."""
+    ends: str | None = None
+    """The unfinished run that is over when this one has succeeded."""
     attempts: int = 0
     """How often the step that is at work has been begun."""
     ahead: set[str] = field(default_factory=set)
