@@ -108,6 +108,15 @@ def comparable(rows: Rows) -> list[list[str]]:
     return [[str(value) for value in row] for row in rows]
 
 
+def digest_of(rows: dict[str, Rows], ordered: Sequence[str]) -> str:
+    """Return the digest of named rows; of queries that ask for no order, in any."""
+    told = {
+        name: found if name in ordered else sorted(map(str, found)) for name, found in rows.items()
+    }
+    text = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def cut(text: str, limit: int = TEXT_LIMIT) -> str:
     """Return a statement on one line, shortened."""
     text = " ".join(text.split())
@@ -1010,6 +1019,12 @@ class Project:
             config.set_main_option("version_path_separator", "os")
         return config
 
+    def configuration_files(self) -> Iterator[str]:
+        """Yield the files that Alembic's configuration is read from."""
+        for path in {self.fields.get("config"), "alembic.ini", "pyproject.toml"}:
+            if path and os.path.exists(path):
+                yield os.path.abspath(path)
+
     def script(self, config: Any) -> Any:
         """Return the script directory, kept for the life of the process: loading it is dear.
 
@@ -1117,6 +1132,20 @@ class Files:
                 if name.endswith(endings):
                     path = os.path.join(folder, name)
                     yield os.path.relpath(path, location).replace(os.sep, "/"), path
+
+
+STANDARD_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+PACKAGES = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
+
+
+def loaded_sources() -> Iterator[str]:
+    """Yield the files of all modules that are loaded and are no library's: what env.py leans on."""
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None)
+        if isinstance(path, str) and not any(folder in path for folder in PACKAGES):
+            path = os.path.abspath(path)
+            if not path.startswith(STANDARD_LIBRARY) and os.path.exists(path):
+                yield path
 
 
 # --- Watching what runs ---------------------------------------------------------------------------
@@ -1574,7 +1603,11 @@ class EnvRun:
             self.default_schema = rows[0][0] if rows else None
         if not self.job.kit.get("tables"):
             self.table_seen = bool(context._has_version_table())
-        preparer = context.dialect.identifier_preparer
+        self._ask_for_heads(context.dialect)
+
+    def _ask_for_heads(self, dialect: Any) -> None:
+        """Write the query for the version table's rows, for a connection of any search path."""
+        preparer = dialect.identifier_preparer
         name = preparer.quote(self.version_table)
         schema = self.version_schema or self.default_schema
         if schema:
@@ -1690,12 +1723,39 @@ class Probe(EnvRun):
         )
         self._compare_views(result)
         self.seen = result
+        if job.request.get("sources"):
+            files = {*loaded_sources(), *job.project.configuration_files()}
+            return {**result, "sources": {one: job.files.sha256(one) for one in sorted(files)}}
         return result
 
-    def again(self, job: Job) -> Json | None:
+    def recall(self, seen: Json) -> Json | None:
+        """Look at what another process has seen as `again` does; None where env.py has to be asked.
+
+        That is where a file has changed that env.py was made of, or a revision.
+        """
+        job = self.job
+        files, url = job.files, job.project.url
+        if any(files.sha256(path) != digest for path, digest in seen["sources"].items()):
+            return None
+        directory_class = importlib.import_module("alembic.script").ScriptDirectory
+        # Not kept: which version locations env.py leaves, only its own run can tell.
+        script = job.project.arranged(directory_class.from_config(job.project.config()))
+        if files.digest(script) != seen["graph_digest"]:
+            return None
+        self.seen = seen
+        self.version_table = seen["version_table"]
+        self.version_schema = seen["version_table_schema"]
+        self.default_schema = seen["default_schema"]
+        self._ask_for_heads(url.get_dialect()())
+        found = self.again(job, script)
+        if found is not None and job.kit.get("server_version"):
+            found["server_version"] = job.side.rows(job.kit["server_version"])
+        return found
+
+    def again(self, job: Job, script: Any) -> Json | None:
         """Look once more through our own connection alone; None where that is not enough.
 
-        What only env.py can tell is as it was a moment ago, and every `run` reads it again.
+        What only env.py can tell is as it was then, and every `run` reads it again.
         """
         self.job = job
         if not job.kit.get("tables") or job.missing_file() is not None:
@@ -1712,7 +1772,7 @@ class Probe(EnvRun):
             "heads": self.visible_heads(),
             "has_version_table": any(self._is_version_table(row) for row in tables),
             "tables": self._others(tables),
-            "graph_digest": job.files.digest(job.project.probed),
+            "graph_digest": job.files.digest(script),
         }
 
     def _tables(self, names: list[str] | None, missing: str | None) -> Rows:
@@ -3077,6 +3137,7 @@ class Agent:
         self._handlers: dict[str, Callable[[Job], Json]] = {
             "probe": self._probe,
             "look": self._look,
+            "recall": self._recall,
             "graph": read_graph,
             "load": load_revisions,
             "survey": survey,
@@ -3200,10 +3261,24 @@ class Agent:
         """Look once more at what was probed last; at anything else as for the first time."""
         last = self._last_probe
         if last is not None and last.job.about == job.about:
-            found = last.again(job)
+            found = last.again(job, job.project.probed)
             if found is not None:
                 return found
         return self._probe(job)
+
+    def _recall(self, job: Job) -> Json:
+        """Look at what was seen earlier, and read the schema, if env.py need not be asked again.
+
+        What goes wrong on the way is no error: the whole look, which follows, will tell of it.
+        """
+        try:
+            found = Probe(job).recall(job.request["seen"])
+            if found is not None:
+                rows = digest_of(job.snapshot(), job.request["ordered"])
+                return {"found": found, "rows": rows}
+        except Exception:
+            self.close()
+        return {"found": None, "rows": None}
 
     def _query(self, job: Job) -> Json:
         statements: dict[str, str] = job.request["statements"]

@@ -85,7 +85,7 @@ def drift(
     chosen = bench.chosen((*environments, *environment_options))
     for one in chosen if notify else ():
         bench.refuse_untold(one)
-    sight = look_for_drift(bench, chosen)
+    sight = look_for_drift(bench, chosen, against)
     # Only now, with what has been imported while the agents were looking.
     from orchestrate.cli.drifting import drift_report  # noqa: PLC0415
     from orchestrate.planning.drift import only_news  # noqa: PLC0415

@@ -78,7 +78,7 @@ def drift_report(
     `sight` is what was looked at already. The report is kept in the state store. Raises
     `state-unavailable`.
     """
-    sight = sight or look_for_drift(bench, chosen)
+    sight = sight or look_for_drift(bench, chosen, against)
     began, seen = sight.began, sight.seen
     runs = all_runs(bench.state)
     targets = [
@@ -187,7 +187,7 @@ class _Target:
             left=left,
         )
         error = _trouble("its schema", self.one.rows_error) if self.one.rows_error else None
-        expected = yardstick.unchanged(self.one.rows or {}, self.against)
+        expected = yardstick.unchanged(self._digest(), self.against)
         not_compared: tuple[str, ...] = ()
         if expected is None:
             actual, expected = self._actual(sight), Expected()
@@ -352,6 +352,10 @@ class _Target:
         return [found] if found else []
 
     # --- the schema ---------------------------------------------------------------------------
+
+    def _digest(self) -> str:
+        """Return the digest of what was read of the schema, if it was not compared already."""
+        return self.one.rows_digest or self._access().digest_of(self.one.rows or {})
 
     def _actual(self, sight: Observation) -> Snapshot | None:
         if not self.one.rows:

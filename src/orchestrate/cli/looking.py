@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrate.cli.workbench import Workbench
+from orchestrate.cli.workbench import LOCAL_FOLDER, Workbench
+from orchestrate.domain.drift import Against
+from orchestrate.domain.events import Event
 from orchestrate.domain.observation import Unreachable
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
+from orchestrate.planning.drift import RECORD_KINDS
+from orchestrate.run.memory import Memory
 from orchestrate.run.observe import Seen, observe_all
 from orchestrate.run.session import Access
 
@@ -20,12 +24,13 @@ def look(
     environments: Sequence[Environment],
     *,
     schemas: bool = False,
+    memory: Memory | None = None,
     modules: Sequence[str] = (),
 ) -> dict[str, Seen]:
     """Return what was seen of each environment; what could not be reached is a row as well.
 
-    With `schemas`, what describes the schemas is read as well. `modules` are those that what
-    follows needs: they are imported while the agents look.
+    With `schemas`, what describes the schemas is read as well, `memory` spares that where nothing
+    changed. `modules` are those that what follows needs: they are imported while the agents look.
     """
     accesses: list[Access] = []
     seen: dict[str, Seen] = {}
@@ -34,8 +39,12 @@ def look(
             accesses.append(bench.access(environment))
         except OrchestrateError as error:
             seen[environment.name] = without_sight(environment, error, access=None)
-    answers = observe_all(accesses, bench.graphs, schemas=schemas)
+    answers = observe_all(accesses, bench.graphs, schemas=schemas, memory=memory)
     bench.load_libraries()
+    if memory is not None:
+        # Here, and not in the thread that waits for it: two threads that import SQLAlchemy at the
+        # same time find it half imported.
+        memory.learn(_left_events(bench))
     for module in modules:
         importlib.import_module(module)
     for one in answers:
@@ -73,8 +82,25 @@ class DriftSight:
     seen: dict[str, Seen]
 
 
-def look_for_drift(bench: Workbench, environments: Sequence[Environment]) -> DriftSight:
+def look_for_drift(
+    bench: Workbench, environments: Sequence[Environment], against: Against | None
+) -> DriftSight:
     """Look at environments with their schemas, importing meanwhile what judging them needs."""
     began = bench.clock.now()
     modules = ("orchestrate.cli.drifting", "orchestrate.reports.drift")
-    return DriftSight(began=began, seen=look(bench, environments, schemas=True, modules=modules))
+    memory = memory_of(bench) if against in {None, "snapshot"} else None
+    seen = look(bench, environments, schemas=True, memory=memory, modules=modules)
+    return DriftSight(began=began, seen=seen)
+
+
+def memory_of(bench: Workbench) -> Memory:
+    """Return what is known of targets that nothing has happened to."""
+    written = {one.name: bench.spec.spec_digest(one) for one in bench.spec.environments}
+    return Memory(bench.spec.folder / LOCAL_FOLDER / "cache", written=written)
+
+
+def _left_events(bench: Workbench) -> Sequence[Event]:
+    try:
+        return tuple(bench.state.events(kinds=RECORD_KINDS))
+    except OrchestrateError:  # raised again where the report asks
+        return ()

@@ -10,7 +10,7 @@ from orchestrate.cli.workbench import Workbench
 from orchestrate.dialects.difference import compare, not_comparable
 from orchestrate.domain.drift import Against, DriftDifference
 from orchestrate.domain.observation import Observation
-from orchestrate.domain.snapshot import GRANTS, OWN_TABLES, SchemaRows, Snapshot
+from orchestrate.domain.snapshot import GRANTS, OWN_TABLES, Snapshot
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain
@@ -65,12 +65,15 @@ class Yardstick:
             case None:
                 return self._recorded(moved=not sight.heads) or self._anew()
 
-    def unchanged(self, rows: SchemaRows, against: Against | None) -> Expected | None:
-        """Return what the last run left if that is what was read, to the letter; else None."""
+    def unchanged(self, rows: str, against: Against | None) -> Expected | None:
+        """Return what the last run left if that is what was read, to the letter; else None.
+
+        `rows` is the digest of what was read.
+        """
         left = self.left
         if left is None or left.rows is None or against not in {None, "snapshot"}:
             return None
-        if left.heads != self.sight.heads or left.rows != self.access.digest_of(rows):
+        if left.heads != self.sight.heads or left.rows != rows:
             return None
         return Expected(against="snapshot", basis=_left(left))
 

@@ -20,6 +20,7 @@ from orchestrate.domain.revisions import Graph
 from orchestrate.domain.snapshot import SchemaRows
 from orchestrate.errors import OrchestrateError
 from orchestrate.run.explaining import explained
+from orchestrate.run.memory import Memory
 from orchestrate.run.session import Access, Session
 from orchestrate.stores.graph_cache import GraphCache
 
@@ -42,6 +43,8 @@ class Seen:
     """What describes the schema, where that was asked for and could be read."""
     rows_error: OrchestrateError | None = None
     """Why it could not be read."""
+    rows_digest: str | None = None
+    """Digest of what describes the schema, in place of it, where that is as it was left."""
 
 
 def open_session(access: Access) -> Session:
@@ -106,15 +109,22 @@ def observe_one(access: Access, cache: GraphCache, *, session: Session | None = 
 
 
 def observe_all(
-    accesses: Sequence[Access], cache: GraphCache, *, schemas: bool = False
+    accesses: Sequence[Access],
+    cache: GraphCache,
+    *,
+    schemas: bool = False,
+    memory: Memory | None = None,
 ) -> Iterator[Seen]:
     """Look at every target, all at the same time; the iterator yields each as it is known.
 
     The agents are at work when this returns. A target that cannot be looked at is an `Unreachable`
-    with its cause, never an exception. With `schemas`, what describes the schema is read as well.
+    with its cause, never an exception. With `schemas`, what describes the schema is read as well;
+    with a `memory`, neither env.py nor the rows are needed of a target that is as it was left.
     """
     answers: queue.Queue[Seen] = queue.Queue()
-    waiting = [_Line(group, answers, cache, schemas=schemas) for group in _groups(accesses)]
+    waiting = [
+        _Line(group, answers, cache, schemas=schemas, memory=memory) for group in _groups(accesses)
+    ]
     agents = 0
     for line in waiting:
         if agents < _MOST_AGENTS:
@@ -166,6 +176,7 @@ class _Line:
         cache: GraphCache,
         *,
         schemas: bool,
+        memory: Memory | None,
     ) -> None:
         self._waiting: queue.SimpleQueue[Access] = queue.SimpleQueue()
         for access in accesses:
@@ -173,6 +184,7 @@ class _Line:
         self._answers = answers
         self._cache = cache
         self._schemas = schemas
+        self._memory = memory
         self.agents = 0
 
     @property
@@ -199,20 +211,9 @@ class _Line:
         try:
             agent = agent or start_agent(access)
             session = session_with(access, agent)
-            observation = session.observe()
-            graph = _graph(session, observation, self._cache)
-            rows, problem = _schema(session) if self._schemas else (None, None)
-            self._answers.put(
-                Seen(
-                    environment=access.environment,
-                    access=access,
-                    sight=observation,
-                    graph=graph,
-                    rows=rows,
-                    rows_error=problem,
-                )
-            )
-            if problem is not None:
+            seen = self._as_left(session) or self._looked(session)
+            self._answers.put(seen)
+            if seen.rows_error is not None:
                 agent.kill()
                 return None
         except OrchestrateError as error:
@@ -244,6 +245,39 @@ class _Line:
                 agent.kill()
             return None
         return agent
+
+    def _as_left(self, session: Session) -> Seen | None:
+        """Return the target as it was left, without running env.py; None if anything differs."""
+        access, memory = session.access, self._memory
+        seen = memory.find(access) if memory else None
+        graph = self._cache.find(seen["graph_digest"]) if seen else None
+        found = session.recall(seen) if seen and graph else None
+        if memory is None or found is None or not memory.is_left(*found):
+            return None
+        observation, rows = found
+        return Seen(
+            environment=access.environment,
+            access=access,
+            sight=observation,
+            graph=graph,
+            rows_digest=rows,
+        )
+
+    def _looked(self, session: Session) -> Seen:
+        if self._memory is None:
+            observation = session.observe()
+        else:
+            observation, told = session.observe_for_later()
+            self._memory.keep(session.access, told)
+        rows, problem = _schema(session) if self._schemas else (None, None)
+        return Seen(
+            environment=session.access.environment,
+            access=session.access,
+            sight=observation,
+            graph=_graph(session, observation, self._cache),
+            rows=rows,
+            rows_error=problem,
+        )
 
 
 def _unreachable(access: Access, error: OrchestrateError) -> Unreachable:

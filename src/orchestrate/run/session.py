@@ -115,14 +115,21 @@ class Access:
     def digest_of(self, rows: SchemaRows) -> str:
         """Return the digest of what a schema was read as: equal digests, equal schemas.
 
-        The other way round nothing follows. Order counts where a query asks for one.
+        The other way round nothing follows. Order counts where a query asks for one. The agent
+        makes the same one in `recall`.
         """
-        kit = self.dialect.kit(lock_timeout=None, statement_timeout=None)
+        ordered = self.ordered
         told = {
-            name: found if _ORDERED.search(kit.snapshot.get(name, "")) else sorted(map(str, found))
+            name: found if name in ordered else sorted(map(str, found))
             for name, found in rows.items()
         }
         return sha256_text(canonical_json(told))
+
+    @property
+    def ordered(self) -> tuple[str, ...]:
+        """Return the names of the queries for a schema that ask for an order."""
+        kit = self.dialect.kit(lock_timeout=None, statement_timeout=None)
+        return tuple(name for name, text in kit.snapshot.items() if _ORDERED.search(text))
 
 
 def _plain(kit: object) -> dict[str, Any]:
@@ -156,6 +163,20 @@ class Session:
     def observe(self) -> Observation:
         """Read where the target stands, through env.py and a connection of our own; read-only."""
         return self._observed(self.ask("probe"))
+
+    def observe_for_later(self) -> tuple[Observation, Mapping[str, Any]]:
+        """Do the same; return beside it what `recall` needs at another time."""
+        seen = self.ask("probe", sources=True)
+        return self._observed(seen), seen
+
+    def recall(self, seen: Mapping[str, Any]) -> tuple[Observation, str] | None:
+        """Read where the target stands without running env.py, and the digest of its schema.
+
+        `seen` is what `observe_for_later` returned. None where env.py has to be asked: it, a file
+        that it leans on, the revisions or the database are not the same any more.
+        """
+        told = self.ask("recall", seen=seen, ordered=self.access.ordered)
+        return None if told["found"] is None else (self._observed(told["found"]), told["rows"])
 
     def observe_again(self) -> Observation:
         """Read what may have moved since this session observed the target; env.py does not run."""

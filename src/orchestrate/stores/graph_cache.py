@@ -6,15 +6,12 @@ each probe, so a hit cannot be stale. Anything wrong with a cached file only mak
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from orchestrate.domain.revisions import Graph, Revision
+from orchestrate.stores.cached_files import CachedFiles
 
 _FORMAT: Final = "orchestrate.graph/1"
 _KEPT: Final = 20
@@ -24,13 +21,13 @@ class GraphCache:
     """A folder of graphs, one file a digest."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._files = CachedFiles(folder=folder, kind="graph", kept=_KEPT)
 
     def find(self, digest: str) -> Graph | None:
         """Return the graph of that digest, or None."""
+        value = self._files.read(_name(digest))
         try:
-            value: dict[str, Any] = json.loads(self._path(digest).read_text("utf-8"))
-            if value["format"] != _FORMAT or value["digest"] != digest:
+            if value is None or (value["format"], value["digest"]) != (_FORMAT, digest):
                 return None
             return Graph(
                 digest=digest,
@@ -46,30 +43,15 @@ class GraphCache:
                     for one in value["revisions"]
                 ),
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (KeyError, TypeError):
             return None
 
     def keep(self, graph: Graph) -> None:
-        """Store a graph, whole or not at all; a folder that cannot be written is no trouble."""
-        value = {
-            "format": _FORMAT,
-            "digest": graph.digest,
-            "revisions": [asdict(one) for one in graph.revisions],
-        }
-        with contextlib.suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle, name = tempfile.mkstemp(dir=self._folder, prefix=".graph-")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(value, file, ensure_ascii=False)
-            Path(name).replace(self._path(graph.digest))
-            self._forget_old()
+        """Store a graph; a folder that cannot be written is no trouble."""
+        revisions = [asdict(one) for one in graph.revisions]
+        value = {"format": _FORMAT, "digest": graph.digest, "revisions": revisions}
+        self._files.write(_name(graph.digest), value)
 
-    def _path(self, digest: str) -> Path:
-        return self._folder / f"graph-{digest.rpartition(':')[2]}.json"
 
-    def _forget_old(self) -> None:
-        kept = sorted(
-            self._folder.glob("graph-*.json"), key=lambda path: path.stat().st_mtime, reverse=True
-        )
-        for path in kept[_KEPT:]:
-            path.unlink(missing_ok=True)
+def _name(digest: str) -> str:
+    return digest.rpartition(":")[2]
