@@ -25,6 +25,8 @@ mode = pathlib.Path(f"{name}.mode")
 mode = mode.read_text() if mode.exists() else ""
 if mode == "fail":
     sys.exit(3)
+if mode == "locked":
+    sys.exit("sqlite3.OperationalError: database is locked")
 if mode == "die":
     os.kill(os.getpid(), 9)
 if mode == "hang":
@@ -168,6 +170,16 @@ def test_a_hook_that_fails(hooked: Workspace) -> None:
     mode(hooked, "before", "")
     hooked.ok("resume")
     assert statuses(hooked)["000-before-1"] == "finished"
+
+
+def test_a_hook_that_prints_of_a_lock(hooked: Workspace) -> None:
+    """Words like a lock timeout's are no reason to run it again: only a revision is retried."""
+    mode(hooked, "before", "locked")
+    failed = hooked.call("apply", "dev", "--yes", "--format", "json")
+    assert (failed.status, failed.error()["code"]) == (1, "command-failed")
+    assert "database is locked" in failed.error()["message"]
+    assert [one for one in failed.events() if one["event"] == "step.retried"] == []
+    assert [one["name"] for one in told(hooked)] == ["before", "page"]
 
 
 def test_a_hook_that_cannot_be_started(hooked: Workspace) -> None:

@@ -196,6 +196,25 @@ def test_taken_back_where_it_has_to_run_first(promoted: Workspace) -> None:
     assert promoted.state("prod")["heads"] == []
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+def test_rehearsed_again_and_failed(one: Workspace, database: Database) -> None:
+    """A rehearsal that went well opened the gate; one that failed since has closed it."""
+    one.ok("apply", "dev", "--to", "r001", "--yes")
+    one.environment("dev", database, policy={"rehearsed": "required"})
+    one.ok("rehearse", "dev", "--forward-only")
+    terminal = Terminal(one, "apply", "dev", NO_COLOR="1")
+    terminal.child.expect("Type dev to carry it out")
+    database.execute("CREATE TABLE t2 (id integer)")
+    one.call("rehearse", "dev", "--forward-only")
+    terminal.child.send("dev\r")
+    status, said = terminal.ends()
+    assert (status, "error[not-rehearsed]" in said) == (4, True), said
+    assert "has closed meanwhile: the last rehearsal failed at step 003-r004" in said
+    assert "`orchestrate rehearse dev` tells at what it fails" in said
+    assert len(runs(one)) == 1
+    assert database.heads() == ["r001"]
+
+
 @pytest.mark.parametrize("outcome", ["succeeded", "failed"])
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_carried_out_by_somebody_else(

@@ -162,6 +162,10 @@ def doubtful(workspace: Workspace) -> str:
 def test_a_doubt_ends_by_putting_the_copy_back(workspace: Workspace, database: Database) -> None:
     """Half a revision stays where DDL is not undone; `--restore` makes it as it was before."""
     run = doubtful(workspace)
+    refused = workspace.call("resume", run, "--restore", "--no-input", "--format", "json")
+    assert refused.error()["code"] == "no-input"
+    (last,) = refused.events()
+    assert (last["event"], last["status"], last["code"]) == ("run.finished", "blocked", "no-input")
     assert workspace.call("resume", run, "--restore", "--no-input").status == 2
     done = workspace.ok("resume", run, "--restore", "--yes")
     assert f"{run} is over" in done.stderr

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from orchestrate import __version__
 from orchestrate.cli.agreeing import refuse_disagreement
-from orchestrate.cli.gates import promotion
+from orchestrate.cli.gates import promotion, rehearsal
 from orchestrate.cli.gating import refuse_stale, refuse_unfinished
 from orchestrate.cli.progress import progress_for
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import EventKind, NewEvent
 from orchestrate.domain.observation import Observation
-from orchestrate.domain.plan import Plan
+from orchestrate.domain.plan import Gate, Plan
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain
+from orchestrate.planning.gates import refusal_code
 from orchestrate.planning.promotion import promoted_contents
 from orchestrate.planning.resume import overtaken
 from orchestrate.planning.run_state import RunState
@@ -43,6 +45,10 @@ class Others:
 
 
 NO_OTHERS: Final = Others()
+_ASK_AGAIN: Final[Mapping[str, str]] = {
+    "promotion": "`orchestrate history` tells what ran there; `orchestrate plan {}` looks again",
+    "rehearsal": "`orchestrate rehearse {}` tells at what it fails",
+}
 
 
 def still_so(
@@ -66,7 +72,7 @@ def still_so(
         _refuse_used(bench, plan)
         _refuse_moved_on(bench, others)
         refuse_stale(bench, plan, observation, chain)
-        _refuse_overtaken(bench, plan, chain)
+        _refuse_closed(bench, plan, chain)
     else:
         run = still_open(bench.state, run.id)
         refuse_unfinished(bench, observation, but=(run.id, run.ends))
@@ -113,17 +119,26 @@ def over_afterwards(bench: Workbench, run: RunState | None, others: Others) -> s
     return run.ends if other is not None and other.unfinished else None
 
 
-def _refuse_overtaken(bench: Workbench, plan: Plan, chain: Chain) -> None:
-    """Raise `not-promoted` where revisions were taken back while a person was asked."""
-    if any(gate.kind == "promotion" and gate.state == "open" for gate in plan.gates):
-        environment = bench.environment(plan.environment)
-        for gate in promotion(bench, environment, chain, promoted_contents(plan.steps)):
-            if gate.state == "closed":
-                raise OrchestrateError(
-                    "not-promoted",
-                    f"The gate `promotion` has closed meanwhile: {gate.detail}",
-                    where=plan.environment,
-                )
+def _refuse_closed(bench: Workbench, plan: Plan, chain: Chain) -> None:
+    """Raise `not-promoted` or `not-rehearsed` where that gate has closed while a person was asked.
+
+    Revisions were taken back where they have to run first, or rehearsed again and failed.
+    """
+    environment = bench.environment(plan.environment)
+    were_open = {gate.kind for gate in plan.gates if gate.state == "open"}
+    now: list[Gate] = []
+    if "promotion" in were_open:
+        now += promotion(bench, environment, chain, promoted_contents(plan.steps))
+    if "rehearsal" in were_open:
+        now += rehearsal(bench, environment, plan)
+    for gate in now:
+        if gate.state == "closed":
+            raise OrchestrateError(
+                refusal_code(gate),
+                f"The gate `{gate.kind}` has closed meanwhile: {gate.detail}",
+                where=plan.environment,
+                hint=_ASK_AGAIN[gate.kind].format(environment.name),
+            )
 
 
 def _refuse_lost_way(plan: Plan, run: RunState, observation: Observation, chain: Chain) -> None:

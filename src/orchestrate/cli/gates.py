@@ -104,10 +104,7 @@ def _gates_of_plan(
 ) -> tuple[Gate, ...]:
     """Return the declared gates that ask what a plan does."""
     found: list[Gate] = list(policy_gate(environment.policy, plan))
-    if environment.policy is not None and environment.policy.rehearsed:
-        from orchestrate.run.journal import rehearsals_in  # noqa: PLC0415  (only who asks pays)
-
-        found += rehearsal_gate(plan, rehearsals_in(bench.state, environment.name))
+    found += rehearsal(bench, environment, plan)
     if seen.graph is not None:
         chain = bench.chain(seen.graph)
         found += promotion(bench, environment, chain, promoted_contents(plan.steps))
@@ -117,6 +114,15 @@ def _gates_of_plan(
         found.append(approval)
     reasons = overrides(bench)
     return tuple(overridden(gate, reasons) for gate in found)
+
+
+def rehearsal(bench: Workbench, environment: Environment, plan: Plan) -> tuple[Gate, ...]:
+    """Return the gate `rehearsal` of a plan, where the policy asks for one."""
+    if environment.policy is None or not environment.policy.rehearsed:
+        return ()
+    from orchestrate.run.journal import rehearsals_in  # noqa: PLC0415  (only who asks pays)
+
+    return rehearsal_gate(plan, rehearsals_in(bench.state, environment.name))
 
 
 def promotion(

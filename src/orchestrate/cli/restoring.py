@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from orchestrate import __version__
 from orchestrate.cli.backing_up import order_for
 from orchestrate.cli.beginning import Others
+from orchestrate.cli.blocking import blocked_event
 from orchestrate.cli.carrying import carry_out
 from orchestrate.cli.gates import check_overrides, gated, overrides, refuse_closed
 from orchestrate.cli.gating import (
@@ -17,7 +18,7 @@ from orchestrate.cli.gating import (
     retries_of,
     show_plan,
 )
-from orchestrate.cli.resuming import choose_run
+from orchestrate.cli.resuming import choose_run, nothing_unfinished
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.backups import Backup
 from orchestrate.domain.names import did_you_mean
@@ -156,23 +157,23 @@ def restore_of_run(bench: Workbench, *, run: str | None, environment: str | None
     """Put back the copy that an unfinished run began with, and end that run; return the status."""
     chosen = choose_run(bench, run=run, environment=environment)
     if chosen is None:
-        bench.invocation.data("Nothing is unfinished")
-        return 0
-    copies = [one for one in all_backups(bench.state) if one.run == chosen.id and one.good]
-    if not copies:
-        raise OrchestrateError(
-            "unknown-backup",
-            f"{chosen.id} made no backup that could be put back",
-            where=chosen.environment,
-            hint=f"`orchestrate backups {chosen.environment}` lists others, which "
-            f"`orchestrate restore {chosen.environment} BACKUP --replace` puts back after "
-            f"`orchestrate abort {chosen.id}`",
+        return nothing_unfinished(bench)
+    with blocked_event(bench, chosen.environment):
+        copies = [one for one in all_backups(bench.state) if one.run == chosen.id and one.good]
+        if not copies:
+            raise OrchestrateError(
+                "unknown-backup",
+                f"{chosen.id} made no backup that could be put back",
+                where=chosen.environment,
+                hint=f"`orchestrate backups {chosen.environment}` lists others, which "
+                f"`orchestrate restore {chosen.environment} BACKUP --replace` puts back after "
+                f"`orchestrate abort {chosen.id}`",
+            )
+        wanted = Restoring(
+            backup=copies[-1].id,
+            replace=True,
+            yes=yes,
+            ends=chosen.id if chosen.unfinished else None,
+            command=f"resume {chosen.id} --restore",
         )
-    wanted = Restoring(
-        backup=copies[-1].id,
-        replace=True,
-        yes=yes,
-        ends=chosen.id if chosen.unfinished else None,
-        command=f"resume {chosen.id} --restore",
-    )
-    return restore_environment(bench, bench.environment(chosen.environment), wanted)
+        return restore_environment(bench, bench.environment(chosen.environment), wanted)

@@ -33,19 +33,7 @@ def resume_run(
     check_overrides(bench)
     chosen = choose_run(bench, run=run, environment=environment)
     if chosen is None:
-        if bench.invocation.format == "json":
-            bench.invocation.json(
-                {
-                    "event": "run.finished",
-                    "at": bench.clock.now().isoformat(),
-                    "run": None,
-                    "status": "succeeded",
-                    "message": "nothing is unfinished",
-                }
-            )
-        else:
-            bench.invocation.data("Nothing is unfinished")
-        return 0
+        return nothing_unfinished(bench)
     with blocked_event(bench, chosen.environment):
         plan = _plan_of(bench, chosen)
         declared = bench.environment(plan.environment)
@@ -74,6 +62,23 @@ def resume_run(
                 lock_retries=retries_of(declared),
                 choice=cast("Choice | None", choice),
             )
+
+
+def nothing_unfinished(bench: Workbench) -> int:
+    """Tell that no run is there to go on with; return the exit status."""
+    if bench.invocation.format == "json":
+        bench.invocation.json(
+            {
+                "event": "run.finished",
+                "at": bench.clock.now().isoformat(),
+                "run": None,
+                "status": "succeeded",
+                "message": "nothing is unfinished",
+            }
+        )
+    else:
+        bench.invocation.data("Nothing is unfinished")
+    return 0
 
 
 def _still_in_the_way(plan: Plan, run: RunState) -> Plan:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from orchestrate.clock import Clock
 from orchestrate.domain.events import EventKind
 from orchestrate.domain.outcome import Outcome
-from orchestrate.domain.plan import Plan, Step
+from orchestrate.domain.plan import Plan, Step, StepKind
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.digests import sha256_text
@@ -22,6 +22,9 @@ from orchestrate.run.recorder import Recorder
 from orchestrate.run.scratch import ScratchPlace
 from orchestrate.run.session import Session, SessionOpener
 from orchestrate.stores.snapshots import snapshot_text
+
+_TRIED_AGAIN: Final[frozenset[StepKind]] = frozenset({"upgrade", "downgrade", "stamp"})
+"""What may be begun again by itself after a lock timeout: what moves the version table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,5 +181,9 @@ class Work:
             error=told,
             heads=None if heads is None else tuple(sorted(heads)),
             rows=details.get("snapshot"),
-            lock_timeout=known is not None and known.trouble == "lock-timeout",
+            # Of a revision alone nothing stayed for certain: a program may have printed the words.
+            lock_timeout=step is not None
+            and step.kind in _TRIED_AGAIN
+            and known is not None
+            and known.trouble == "lock-timeout",
         )
