@@ -88,11 +88,13 @@ $(bin)/python:
 	echo 'error: no Python of at least 3.11 with the modules venv and ensurepip on PATH' >&2; exit 1
 
 # The stamps are newer than pyproject.toml as long as what it asks for is installed. Both install
-# in place, so the sources need no second installation.
+# in place, so the sources need no second installation; pip compiles only what it copies.
 $(venv)/installed: pyproject.toml | $(bin)/python
 	$(bin)/python -m pip install --quiet --editable .
+	$(bin)/python -m compileall -q src
 	touch $@
 
 $(venv)/installed-dev: pyproject.toml | $(bin)/python
 	$(bin)/python -m pip install --quiet --editable '.[dev]'
+	$(bin)/python -m compileall -q src
 	touch $@ $(venv)/installed
