@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from orchestrate.domain.drift import DriftDifference, TargetDrift
 from orchestrate.domain.events import Event
 from orchestrate.domain.spec_drift import KnownDifference
 from orchestrate.planning.drift import (
@@ -20,29 +19,23 @@ from orchestrate.planning.drift import (
 from orchestrate.planning.drift_values import difference_value
 from orchestrate.planning.identities import IdentityVerdict
 from orchestrate.planning.standing import Standing
+from tests.support import drift_values
 from tests.support.values import NOON, events, observation
 
-NOTE = DriftDifference(
-    kind="schema",
-    object="column",
-    name="orders.note",
-    change="added",
-    expected=None,
-    actual="text",
-)
+NOTE = replace(drift_values.NOTE, new=False, remedy=None)
 INDEX = replace(NOTE, object="index", name="orders.ix_total", change="removed", expected="(total)")
-TARGET = TargetDrift(
+TARGET = replace(
+    drift_values.TARGET,
     environment="prod",
     name="prod",
     dialect="sqlite",
-    state="current",
     heads=("r2",),
     project_heads=("r2",),
-    pending=0,
     identity="sqlite /prod.db",
     server_version="SQLite 3",
-    compared_with="snapshot",
     basis="what run-1 left at r2",
+    previous=None,
+    last_run=None,
 )
 LEFT = Left(run="run-1", at=NOON, heads=("r2",), snapshot="aa", last=True, same_database=True)
 

@@ -12,35 +12,31 @@ from orchestrate.domain.drift import (
     DriftDifference,
     DriftReport,
     EnvironmentDrift,
-    TargetDrift,
     TargetTrouble,
 )
 from orchestrate.planning.drift_values import drift_from_value, drift_value
 from orchestrate.reports.drift import drift_markdown, drift_text
 from orchestrate.reports.junit import drift_junit
+from tests.support import drift_values
 from tests.support.values import NOON
 
-TARGET = TargetDrift(
-    environment="dev",
-    name="dev",
-    dialect="postgresql",
-    state="current",
+TARGET = replace(
+    drift_values.TARGET,
     heads=("r2",),
     project_heads=("r2",),
-    pending=0,
     identity="postgresql 1/2",
     server_version="PostgreSQL 15.1",
-    compared_with="snapshot",
     basis="what run-1 left at r2",
+    previous=None,
+    last_run=None,
 )
-INDEX = DriftDifference(
-    kind="schema",
+INDEX = replace(
+    drift_values.NOTE,
     object="index",
     name="orders.ix_total",
     change="removed",
     expected="btree (total)",
     actual=None,
-    new=True,
     remedy="CREATE INDEX ix_total ON orders USING btree (total)",
 )
 RENAMED = replace(
