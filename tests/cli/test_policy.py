@@ -129,3 +129,33 @@ def test_a_saved_plan_is_judged_by_the_policy_of_now(workspace: Workspace) -> No
     workspace.ok("plan", "prod", "--out", "plan.json")
     refused = workspace.call("apply", "plan.json", "--yes", "--format", "json")
     assert (refused.status, refused.error()["code"]) == (4, "policy-blocked")
+
+
+def deleted(workspace: Workspace) -> list[str]:
+    plan = workspace.ok("plan", "prod", "--format", "json").json()
+    return [one["message"] for one in plan["findings"] if one["code"] == "deleted-revision"]
+
+
+def test_what_ran_and_is_in_no_file(workspace: Workspace) -> None:
+    """A revision was taken out from under others: every plan names it, and the policy decides."""
+    database = sqlite_database(workspace.folder / "prod.db")
+    workspace.environment("prod", database, policy={"edited-revision": "block"})
+    workspace.ok("apply", "prod", "--to", "r002", "--yes")
+    assert deleted(workspace) == []
+    workspace.ok("plan", "prod", "--out", "plan.json")
+    workspace.project.revision_file("r001").unlink()
+    workspace.project.revision("r001x", down=None)
+    following = workspace.project.revision_file("r002")
+    text = following.read_text().replace("down_revision = 'r001'", "down_revision = 'r001x'")
+    following.write_text(text)
+    (message,) = deleted(workspace)
+    assert message.startswith("r001 was applied here (")
+    assert message.endswith(
+        "and no file has it: prod has what it did, and nobody can go back over it"
+    )
+    for what in ("prod", "plan.json"):
+        refused = workspace.call("apply", what, "--yes", "--format", "json")
+        assert (refused.status, refused.error()["code"]) == (4, "policy-blocked"), what
+    assert heads(workspace) == ["r002"]
+    workspace.ok("stamp", "prod", "r001x", "--yes", "--override", "proof", "--reason", "squashed")
+    assert deleted(workspace) == []

@@ -29,8 +29,8 @@ from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.actions import around_of
 from orchestrate.planning.chain import Chain, Move
-from orchestrate.planning.deeds import deeds
-from orchestrate.planning.edits import edited_revisions
+from orchestrate.planning.deeds import deeds, last_stamp
+from orchestrate.planning.edits import deleted_revisions, edited_revisions
 from orchestrate.planning.estimates import rehearsed_in, timings_of, with_origins
 from orchestrate.planning.identities import IdentityVerdict, identify
 from orchestrate.planning.plan_findings import planned_anew
@@ -52,6 +52,7 @@ from orchestrate.run.lease_keeper import is_dead, this_person
 from orchestrate.run.observe import Seen
 
 _LOCK_RETRIES: Final = 20
+_BY_JOURNAL: Final = frozenset({"edited-revision", "deleted-revision"})
 _DOING: Final[Mapping[Direction, str]] = {
     "upgrade": "Applying to",
     "downgrade": "Rolling back",
@@ -135,14 +136,19 @@ def edited_findings(
     *,
     latest: Sequence[Event],
 ) -> tuple[Finding, ...]:
-    """Return which revisions are not what ran, by the latest events of the journal.
+    """Return which revisions are not what ran, or are gone, by the latest events of the journal.
 
     By the whole of it where the policy of the environment asks.
     """
     policy = environment.policy
     asked = policy is not None and policy.edited_revision not in {None, "allow"}
     history = whole(bench.state) if asked else latest
-    return edited_revisions(plan, chain, deeds(history, chain.ancestors_known))
+    done = deeds(history, chain.ancestors_known)
+    stamped = last_stamp(history, plan.environment)
+    return (
+        *edited_revisions(plan, chain, done),
+        *deleted_revisions(plan, chain, done, stamped=stamped),
+    )
 
 
 def judged_anew(
@@ -156,7 +162,7 @@ def judged_anew(
         raise AssertionError
     plan = planned_anew(plan, chain, server_undoes_ddl=seen.access.dialect.transactional_ddl)
     edited = edited_findings(bench, environment, plan, chain, latest=recent(bench.state))
-    kept = tuple(one for one in plan.findings if one.code != "edited-revision")
+    kept = tuple(one for one in plan.findings if one.code not in _BY_JOURNAL)
     return replace(plan, findings=(*kept, *edited))
 
 

@@ -89,6 +89,23 @@ def deeds(events: Iterable[Event], within: Within) -> Deeds:
     return found
 
 
+def last_stamp(events: Iterable[Event], environment: str) -> datetime | None:
+    """Return when an environment was last said to be somewhere, without running anything.
+
+    `events` are those that deeds are folded from.
+    """
+    stamping: set[str | None] = set()
+    found = None
+    for event in events:
+        data: Mapping[str, Any] = event.data
+        if event.kind == "run.started" and data["direction"] == "stamp":
+            if data["environment"] == environment:
+                stamping.add(event.run)
+        elif event.kind == "run.finished" and event.run in stamping:
+            found = event.at if data["status"] == "succeeded" else found
+    return found
+
+
 def _prove(here: dict[str, Deed], at: datetime) -> None:
     for revision, deed in here.items():
         if deed.applied and deed.proven_at is None:

@@ -1,6 +1,8 @@
-"""Revisions that are not what they were when they ran, by the journal. Pure."""
+"""Revisions that are not what they were when they ran, or are gone, by the journal. Pure."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.plan import Plan
@@ -35,6 +37,35 @@ def edited_revisions(plan: Plan, chain: Chain, done: Deeds) -> tuple[Finding, ..
                 )
                 found.append(_finding(chain, deed, message))
     return tuple(found)
+
+
+def deleted_revisions(
+    plan: Plan, chain: Chain, done: Deeds, *, stamped: datetime | None
+) -> tuple[Finding, ...]:
+    """Return a finding for each revision that is applied here and that no file has any more.
+
+    Told only where the rest of the chain can be built: whoever took the file out has mended what
+    followed it. After a stamp (`stamped`) the database is what was said, as after squashing; one
+    without any row has none of them.
+    """
+    if not plan.basis[0].heads:
+        return ()
+    return tuple(
+        Finding(
+            code="deleted-revision",
+            severity="warning",
+            message=f"{revision} was applied here ({deed.at:%Y-%m-%d}) and no file has it: "
+            f"{plan.environment} has what it did, and nobody can go back over it",
+            hint=f"`git log --all --diff-filter=D -- '*{revision}*'` finds when it went; put it "
+            "back",
+            where=plan.environment,
+        )
+        for revision, deed in done.get(plan.environment, {}).items()
+        if deed.applied
+        and deed.sha256
+        and revision not in chain.by_id
+        and (stamped is None or deed.at > stamped)
+    )
 
 
 def _finding(chain: Chain, deed: Deed, message: str) -> Finding:
