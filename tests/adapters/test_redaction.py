@@ -93,3 +93,40 @@ def test_a_secret_may_be_learned_later() -> None:
     made = redactor("first-one")
     made.add(Secret("second-one"))
     assert made.redact("first-one second-one") == "*** ***"
+
+
+OWN = [
+    "2026-11-21",
+    "2026-11-21T18:01:23.123456+00:00",
+    "2026-11-21 18:01:23 UTC",
+    "run-20261121-180123-1234",
+    "sha256:" + "0123" * 16,
+    "0123" * 16,
+    "0123" * 10,
+    "ae1027a6123f",
+]
+
+
+@pytest.mark.parametrize("own", OWN)
+def test_a_short_password_is_part_of_a_digest_by_chance(own: str) -> None:
+    """What machines make is left alone; everything else with the same digits is not."""
+    made = redactor("123", "2026", "026-11-", url="postgresql://app:1234@db/shop")
+    assert made.redact(f"at {own}: 123") == f"at {own}: ***"
+    assert made.redact_value({"a": [own]}) == {"a": [own]}
+    assert made.redact(f"{own}123") != f"{own}123"
+    assert made.redact("password 2026, 1234, e123") == "password ***, ***, e***"
+
+
+def test_a_long_secret_is_replaced_wherever_it_is() -> None:
+    """Also where it has the form of something that machines make, or is most of it."""
+    for own in OWN:
+        assert redactor(own).redact(f"at {own}.") == "at ***."
+    assert redactor("01230123").redact("0123" * 16) == "***" * 8
+
+
+def test_a_secret_that_was_broken_into_lines() -> None:
+    """A passphrase has spaces, at which texts are wrapped and indented."""
+    made = redactor("correct horse battery")
+    assert made.redact("is correct\n      horse battery.") == "is ***."
+    assert made.redact("correct horses battery") == "correct horses battery"
+    assert redactor(" 1 2").redact("a 1 2") == "a***"

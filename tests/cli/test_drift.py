@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -249,6 +250,24 @@ def test_a_password_of_another_environment_renames_nothing(
         said += (workspace.folder / name).read_text()
     assert "old_***" in said
     assert "swordfish" not in said
+
+
+def test_a_password_of_digits(workspace: Workspace, dev: Database) -> None:
+    """It is part of every moment by chance: plans can be read again, and so can every report."""
+    year = f"{datetime.now(UTC):%Y}-"
+    secret = {"ORCHESTRATE_SSH_PASSPHRASE": year}
+    workspace.ok("plan", "dev", "--out", "plan.json", environ=secret)
+    workspace.ok("apply", "plan.json", "--yes", environ=secret)
+    dev.execute(f'CREATE TABLE "extra{year}" (id integer)')
+    junit = workspace.ok("drift", "--format", "junit", environ=secret).stdout
+    (suite,) = ET.fromstring(junit)
+    assert (suite.get("timestamp") or "").startswith(year)
+    page = workspace.ok("drift", "--format", "html", environ=secret).stdout
+    assert f'<time datetime="{year}' in page
+    for told in (junit, page, workspace.ok("drift", environ=secret).stdout):
+        assert "extra***" in told
+        assert f"extra{year}" not in told
+    assert "***" not in workspace.ok("drift", "--format", "prometheus", environ=secret).stdout
 
 
 def test_compare(workspace: Workspace, dev: Database, new_database: NewDatabase) -> None:

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from orchestrate.cli.drift_pages import page_template
+from orchestrate.domain.drift import EnvironmentDrift, TargetTrouble
 from orchestrate.domain.drift_page import DriftPage, ProjectGraph
 from orchestrate.domain.revisions import Graph
 from orchestrate.reports.drift_page import drift_html
+from orchestrate.reports.drift_secrets import redacted_report
+from tests.support import drift_values
 from tests.support.browser import looked_at
 from tests.support.drift_values import HOSTILE, IMAGE, page
 from tests.support.servers import MissingServerError
@@ -140,6 +143,37 @@ def test_secrets_are_taken_out_before_escaping() -> None:
     )
     assert "it is ***" in found
     assert "cr&gt;" not in found
+
+
+def test_a_secret_that_is_taken_apart() -> None:
+    """Where it differs from what is expected it stands in pieces, of which none is the secret."""
+    one = replace(drift_values.NOTE, expected="text DEFAULT 's3-cr'", actual="text DEFAULT 's3-xx'")
+    error = TargetTrouble(code="unreachable", message="it is `s3-cr`")
+    target = replace(drift_values.TARGET, differences=(one,), error=error, remarks=("say s`3",))
+    whole = replace(page().report, environments=(EnvironmentDrift(name="dev", targets=(target,)),))
+
+    def redact(text: str) -> str:
+        return text.replace("s3-cr", "***").replace("s`3", "***")
+
+    found = drift_html(
+        DriftPage(report=redacted_report(whole, redact)), page_template(), redacted=redact
+    )
+    text = Reader(found).text
+    assert "s3-cr" not in text
+    assert "-cr" not in text
+    assert "it is ***" in text
+    assert "say ***" in text
+
+
+def test_a_password_of_digits_breaks_no_drawing() -> None:
+    """Geometry, classes and numbers of the page are not what a project wrote."""
+    found = drift_html(page(), page_template(), redacted=lambda text: re.sub(r"\d", "x", text))
+    kept = {"d", "width", "height", "x", "y", "cx", "cy", "r", "rx", "viewbox", "class", "id"}
+    masked, plain = (
+        [(tag, {key: value for key, value in more.items() if key in kept}) for tag, more in one]
+        for one in (Reader(found).tags, Reader(drift_html(page(), page_template())).tags)
+    )
+    assert masked == plain
 
 
 def test_a_report_without_anything_else() -> None:

@@ -56,3 +56,10 @@ def test_names_of_strangers() -> None:
     environment = replace(report().environments[0], name=name, targets=(target,))
     found = numbers(replace(report(), environments=(environment,)))
     assert found["orchestrate_up"] == {(name, "dev"): 1}
+
+
+def test_names_without_secrets() -> None:
+    """Names are redacted, numbers are not."""
+    text = drift_metrics(report(), redacted=lambda one: one.replace("dev", "***"))
+    assert 'orchestrate_up{environment="***",target="***"} 1' in text
+    assert "dev" not in text

@@ -21,6 +21,18 @@ SHORTEST: Final = 3
 SHORTEST_IN_DATA: Final = 8
 """In result rows a shorter one is left alone: a password `test` must not rename tables."""
 
+_OWN: Final = re.compile(
+    r"\b(?:\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:[+-]\d{2}:\d{2})?)?"
+    r"|(?:run|plan|drift|backup|rehearsal)-\d{8}-\d{6}-[0-9a-f]{4}"
+    r"|(?:sha256:)?[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{12})\b"
+)
+"""A moment, a name of a run or a plan, a digest, a commit, a revision as Alembic names it.
+
+Machines make them, of nothing that anybody keeps secret: a short password that is part of one is so
+by chance, as `123` is in every tenth file with some digests. Masked, it would tell nobody less, and
+a plan file could not be read any more. Any other number cannot be told from one that is the secret.
+"""
+
 _URL_PASSWORD: Final = re.compile(r"(://[^\s:/@'\"]*):[^\s@/]*@")
 _URL_PARTS: Final = re.compile(
     r"://(?P<user>[^:@/]*)(?::(?P<password>[^@/]*))?@(?P<host>[^:/?#]*)[^/?#]*(?:/(?P<database>[^?#]*))?"
@@ -36,6 +48,7 @@ class Redactor:
         self._harmless: set[str] = set()
         self._in_text: re.Pattern[str] | None = None
         self._in_data: re.Pattern[str] | None = None
+        self._short = False
         for secret in secrets:
             self.add(secret)
 
@@ -57,13 +70,15 @@ class Redactor:
             self._texts |= secrets - {""}
             self._harmless |= harmless
             known = {one for one in self._texts if unquote(one) not in self._harmless}
+            self._short = any(SHORTEST <= len(one) < SHORTEST_IN_DATA for one in known)
             self._in_text = _pattern(known, SHORTEST)
             self._in_data = _pattern(known, SHORTEST_IN_DATA)
 
     def redact(self, text: str) -> str:
         """Return a text for people without secrets."""
         if self._in_text is not None:
-            text = self._in_text.sub(MASK, text)
+            own = [one.span() for one in _OWN.finditer(text)] if self._short else []
+            text = self._in_text.sub(lambda found: _masked(found, own), text)
         return _URL_PASSWORD.sub(rf"\1:{MASK}@", text) if "://" in text else text
 
     def redact_value(self, value: Any) -> Any:
@@ -94,12 +109,28 @@ class Redactor:
                 return value
 
 
+def _masked(found: re.Match[str], own: Iterable[tuple[int, int]]) -> str:
+    """Return what stands in the place of a secret: itself where it is one by chance."""
+    by_chance = len(found[0]) < SHORTEST_IN_DATA and any(
+        begin <= found.start() and found.end() <= end for begin, end in own
+    )
+    return found[0] if by_chance else MASK
+
+
 def _pattern(secrets: Iterable[str], shortest: int) -> re.Pattern[str] | None:
     forms = {form for one in secrets if len(one) >= shortest for form in _forms(one)}
     if not forms:
         return None
     longest_first = sorted(forms, key=len, reverse=True)
-    return re.compile("|".join(re.escape(form) for form in longest_first))
+    return re.compile("|".join(_spaced(form) for form in longest_first))
+
+
+def _spaced(form: str) -> str:
+    """Return the pattern of a secret that may have been broken into lines where it has a space."""
+    words = form.split()
+    if not words or form != form.strip():
+        return re.escape(form)
+    return r"\s+".join(re.escape(word) for word in words)
 
 
 def _forms(secret: str) -> set[str]:

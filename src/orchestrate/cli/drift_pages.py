@@ -11,6 +11,7 @@ from orchestrate.domain.revisions import Graph
 from orchestrate.errors import OrchestrateError
 from orchestrate.reports.drift_history import MOST_LOOKS
 from orchestrate.reports.drift_page import TEMPLATE, drift_html
+from orchestrate.reports.drift_secrets import redacted_report
 from orchestrate.run.drift_reports import kept_reports
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def drift_page(bench: Workbench, looked: Looked) -> str:
     report = looked.report
     names = {one.name for one in report.environments}
     page = DriftPage(
-        report=report,
+        report=redacted_report(report, bench.invocation.redacted),
         projects=_projects(looked),
         looks=tuple(_looks(bench, report)),
         runs=tuple(

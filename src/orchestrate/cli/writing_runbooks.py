@@ -66,6 +66,7 @@ def write_runbook(bench: Workbench, asked: Asked) -> int:
         bench.invocation.json(runbook_json(runbook))
         return 0
     templates = templates_for(bench.spec, environment)
+    # The finished text, since templates may be the user's own and do anything with a value.
     text = bench.invocation.redacted(runbook_text(runbook, format_, templates))
     if asked.out is None:
         bench.invocation.data(text.rstrip("\n"))

@@ -7,6 +7,7 @@ that all of their schemas know.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final, get_args
 from xml.etree import ElementTree as ET
 
@@ -18,16 +19,26 @@ from orchestrate.domain.drift import (
     TargetDrift,
 )
 
+Clean = Callable[[str], str]
+"""A text as it may stand in XML, without secrets."""
+
 _FORBIDDEN: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, escaped or not."""
 
 
-def drift_junit(report: DriftReport) -> str:
-    """Return the report as JUnit XML."""
+def drift_junit(report: DriftReport, *, redacted: Callable[[str], str] = str) -> str:
+    """Return the report as JUnit XML.
+
+    `redacted` takes secrets out of each text; counts and times are none.
+    """
+
+    def clean(text: str) -> str:
+        return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", redacted(text))
+
     root = ET.Element("testsuites", name="drift")
     totals = {"tests": 0, "failures": 0, "errors": 0}
     for environment in report.environments:
-        suite = _suite(root, report, environment)
+        suite = _suite(root, report, environment, clean)
         for name in totals:
             totals[name] += int(suite.get(name, "0"))
     for name, number in totals.items():
@@ -38,11 +49,13 @@ def drift_junit(report: DriftReport) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'
 
 
-def _suite(root: ET.Element, report: DriftReport, environment: EnvironmentDrift) -> ET.Element:
-    suite = ET.SubElement(root, "testsuite", name=_clean(environment.name))
+def _suite(
+    root: ET.Element, report: DriftReport, environment: EnvironmentDrift, clean: Clean
+) -> ET.Element:
+    suite = ET.SubElement(root, "testsuite", name=clean(environment.name))
     for target in environment.targets:
         for kind in get_args(DriftKind):
-            _case(suite, target, kind)
+            _case(suite, target, kind, clean)
     for name, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error")):
         suite.set(name, str(len(suite.findall(f".//{tag}"))))
     suite.set("skipped", str(len(suite.findall(".//skipped"))))
@@ -51,27 +64,27 @@ def _suite(root: ET.Element, report: DriftReport, environment: EnvironmentDrift)
     return suite
 
 
-def _case(suite: ET.Element, target: TargetDrift, kind: DriftKind) -> None:
+def _case(suite: ET.Element, target: TargetDrift, kind: DriftKind, clean: Clean) -> None:
     place = target.environment
     if target.name != place:
         place = f"{place}.{target.name}"
-    case = ET.SubElement(suite, "testcase", classname=_clean(place), name=kind, time="0")
+    case = ET.SubElement(suite, "testcase", classname=clean(place), name=kind, time="0")
     drift = [one for one in target.drift if one.kind == kind]
     unread = target.state == "unreachable" or kind == "schema"
     if target.error is not None and unread:
         error = ET.SubElement(
-            case, "error", message=_clean(target.error.message), type=target.error.code
+            case, "error", message=clean(target.error.message), type=target.error.code
         )
-        error.text = _clean("\n".join(filter(None, (target.error.message, target.error.hint))))
+        error.text = clean("\n".join(filter(None, (target.error.message, target.error.hint))))
     elif target.at_work is not None:
         ET.SubElement(case, "skipped", message=f"run {target.at_work.run} is at work")
     elif drift:
         count = "1 difference" if len(drift) == 1 else f"{len(drift)} differences"
         failure = ET.SubElement(case, "failure", message=count, type=f"{kind}-drift")
-        failure.text = _clean("\n".join(_told(one) for one in drift))
+        failure.text = clean("\n".join(_told(one) for one in drift))
     elif kind == "schema" and target.compared_with is None:
         why = "; ".join(target.remarks) or "not compared"
-        ET.SubElement(case, "skipped", message=_clean(why))
+        ET.SubElement(case, "skipped", message=clean(why))
 
 
 def _told(one: DriftDifference) -> str:
@@ -82,7 +95,3 @@ def _told(one: DriftDifference) -> str:
     lines += [f"  renamed to {one.renamed_to}, it seems"] if one.renamed_to else []
     lines += [f"  back: {one.remedy}"] if one.remedy else []
     return "\n".join(lines)
-
-
-def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -6,7 +6,7 @@ has no sample: a zero would say that all is well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, get_args
 
 from orchestrate.domain.drift import DriftKind, DriftReport, TargetDrift
@@ -26,14 +26,16 @@ _HELP: Final = {
 }
 
 
-def drift_metrics(report: DriftReport) -> str:
-    """Return the numbers of a report; all are gauges."""
+def drift_metrics(report: DriftReport, *, redacted: Callable[[str], str] = str) -> str:
+    """Return the numbers of a report; all are gauges.
+
+    `redacted` takes secrets out of the names; numbers are none.
+    """
     samples: dict[str, list[_Sample]] = {name: [] for name in _HELP}
     for target in report.targets:
+        place = {"environment": redacted(target.environment), "target": redacted(target.name)}
         for name, labels, value in _numbers(target):
-            samples[name].append(
-                ({"environment": target.environment, "target": target.name, **labels}, value)
-            )
+            samples[name].append(({**place, **labels}, value))
     made = report.created_at.timestamp()
     samples["orchestrate_drift_last_report_timestamp_seconds"].append(({}, made))
     return "\n".join(line for name, found in samples.items() for line in _family(name, found))
