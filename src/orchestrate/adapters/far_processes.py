@@ -44,7 +44,7 @@ class FarProcess:
         stdout, out = os.pipe()
         stderr, err = os.pipe()
         self.stdin: IO[bytes] = os.fdopen(stdin, "wb")
-        self.stdout: IO[bytes] = os.fdopen(stdout, "rb")
+        self.stdout = os.fdopen(stdout, "rb")
         self.stderr: IO[bytes] = os.fdopen(stderr, "rb")
         for name, work in (
             ("in", lambda: self._feed(feed)),

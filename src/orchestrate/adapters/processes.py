@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Final, Protocol
 
@@ -21,7 +22,7 @@ class Process(Protocol):
     """A running program with three pipes, which have descriptors of this machine."""
 
     stdin: IO[bytes]
-    stdout: IO[bytes]
+    stdout: BufferedReader
     stderr: IO[bytes]
     pid: int
     """Its number on this machine; 0 for one that runs elsewhere."""
@@ -61,10 +62,15 @@ class LocalProcess:
     lost: str | None = None
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        if process.stdin is None or process.stdout is None or process.stderr is None:
+        stdout = process.stdout
+        if (
+            process.stdin is None
+            or process.stderr is None
+            or not isinstance(stdout, BufferedReader)
+        ):
             raise AssertionError("a program is started with three pipes")
         self._process = process
-        self.stdin, self.stdout, self.stderr = process.stdin, process.stdout, process.stderr
+        self.stdin, self.stdout, self.stderr = process.stdin, stdout, process.stderr
         self.pid = process.pid
 
     def poll(self) -> int | None:
