@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrate.adapters.squawk import run_squawk
+from orchestrate.adapters.squawk import squawk_at_work
 from orchestrate.errors import OrchestrateError
 
 REMARK = {"file": "elsewhere.sql", "rule_name": "r", "message": "m", "line": 0, "level": "Error"}
@@ -21,7 +21,11 @@ def test_other_json(tmp_path: Path, told: object) -> None:
     program = tmp_path / "squawk"
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(told)}\nEND\n")
     program.chmod(0o755)
-    with pytest.raises(OrchestrateError) as caught:
-        run_squawk(str(program), {"r1": "SELECT 1;"}, folder=tmp_path, version=None)
+    texts = {"r1": "SELECT 1;"}
+    with (
+        pytest.raises(OrchestrateError) as caught,
+        squawk_at_work(str(program), texts, folder=tmp_path, version=None) as remarks,
+    ):
+        remarks()
     assert caught.value.code == "command-failed"
     assert "its JSON is not what" in caught.value.message

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -16,14 +17,14 @@ from orchestrate.domain.revisions import Graph, Revision
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.deeds import Deeds, deeds
-from orchestrate.planning.linting import Rendered, View
+from orchestrate.planning.linting import Rendered, View, statements_of
 from orchestrate.planning.revision_rules import (
     Listed,
     ancestry,
 )
 from orchestrate.planning.statement_rules import Server
 from orchestrate.run.linting import (
-    squawked,
+    squawking,
 )
 
 _ORDER: Final = {"error": 0, "warning": 1, "info": 2}
@@ -83,19 +84,38 @@ def view_of(
     asked: Asked,
     linted: Linted,
 ) -> View:
-    """Return the revisions as one server would get them, with what squawk says of them."""
-    found = None
-    if server.grammar == _SQUAWKS and asked.squawk and rendered:
-        program = squawk_program()
-        if program is None:
-            linted.notes.append(
-                "squawk is not installed, so that its rules for PostgreSQL are left out: "
-                "`pip install 'orchestrate[lint]'`, or `--no-squawk` to have it said no more"
-            )
-        else:
-            chosen = in_range(sources, asked.range)
-            found = squawked(program, chosen, rendered, server, bench.spec.folder)
-    return View(server=server, rendered=rendered, squawked=found)
+    """Return the revisions as one server would get them, with what squawk says of them.
+
+    Their SQL is read while squawk is at work.
+    """
+    chosen = in_range(sources, asked.range)
+    names = {one.revision for one in chosen}
+    known = {revision: one for revision, one in rendered.items() if revision in names}
+    program = _squawk(server, rendered, asked, linted)
+    at_work: AbstractContextManager[Callable[[], Mapping[str, Sequence[Finding]]] | None] = (
+        nullcontext()
+        if program is None
+        else squawking(program, chosen, rendered, server, bench.spec.folder)
+    )
+    with at_work as told:
+        statements = statements_of(known, server.grammar)
+        found = None if told is None else told()
+    return View(server=server, rendered=rendered, statements=statements, squawked=found)
+
+
+def _squawk(
+    server: Server, rendered: Mapping[str, Rendered], asked: Asked, linted: Linted
+) -> str | None:
+    """Return the program, where there is something for it; note that it is missing."""
+    if server.grammar != _SQUAWKS or not asked.squawk or not rendered:
+        return None
+    program = squawk_program()
+    if program is None:
+        linted.notes.append(
+            "squawk is not installed, so that its rules for PostgreSQL are left out: "
+            "`pip install 'orchestrate[lint]'`, or `--no-squawk` to have it said no more"
+        )
+    return program
 
 
 _SQUAWKS: Final = "postgres"

@@ -9,6 +9,7 @@ from typing import Final
 
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.revision_source import RevisionSource
+from orchestrate.domain.statements import Statement
 from orchestrate.planning.ignoring import heeded
 from orchestrate.planning.revision_places import statements_of_calls
 from orchestrate.planning.revision_rules import source_findings
@@ -46,8 +47,21 @@ class View:
     server: Server
     rendered: Mapping[str, Rendered]
     """By revision; one that is missing was not asked for."""
+    statements: Mapping[str, tuple[Statement, ...]]
+    """What stands in that SQL (`statements_of`)."""
     squawked: Mapping[str, Sequence[Finding]] | None = None
     """What squawk says, by revision; None where it was not asked."""
+
+
+def statements_of(
+    rendered: Mapping[str, Rendered], grammar: str
+) -> Mapping[str, tuple[Statement, ...]]:
+    """Read the SQL of revisions, as far as some rule is about it: most of the work of judging."""
+    return {
+        revision: read_statements(one.sql, grammar)
+        for revision, one in rendered.items()
+        if one.sql is not None and _matters(one.sql)
+    }
 
 
 def lint_revisions(
@@ -94,7 +108,7 @@ def _in_view(source: RevisionSource, view: View, rendered: Rendered | None) -> I
     if rendered is None or rendered.sql is None:
         statements = statements_of_calls(source, grammar)
     else:
-        statements = read_statements(rendered.sql, grammar) if _matters(rendered.sql) else ()
+        statements = view.statements.get(source.revision or "", ())
     yield from statement_remarks(source, statements, view.server)
     if rendered is not None and rendered.problem is not None:
         yield Remark(

@@ -6,12 +6,13 @@ Nothing is written to any database, and without an environment none is reached.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from orchestrate.adapters.squawk import run_squawk
+from orchestrate.adapters.squawk import squawk_at_work
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.locks import TableSize, version_numbers
 from orchestrate.domain.observation import Observation
@@ -159,14 +160,18 @@ def _sizes(session: Session, text: str | None) -> tuple[TableSize, ...] | None:
     )
 
 
-def squawked(
+@contextmanager
+def squawking(
     program: str,
     sources: Sequence[RevisionSource],
     rendered: Mapping[str, Rendered],
     server: Server,
     folder: Path,
-) -> Mapping[str, Sequence[Finding]]:
-    """Return what squawk says of the revisions' SQL, by revision. Raises `command-failed`."""
+) -> Iterator[Callable[[], Mapping[str, Sequence[Finding]]]]:
+    """Have squawk judge the revisions' SQL while the body does something else.
+
+    What the body gets waits for what it says, by revision, and raises `command-failed`.
+    """
     by_revision = {one.revision: one for one in sources if one.revision is not None}
     texts = {
         revision: one.sql
@@ -176,15 +181,20 @@ def squawked(
     configured = (folder / _SETTINGS).exists()
     numbers = version_numbers(server.version)
     version = ".".join(str(one) for one in numbers[:2]) if numbers else None
-    found: dict[str, list[Finding]] = {}
-    for one in run_squawk(program, texts, folder=folder, version=version):
-        if is_told(one.rule, configured=configured):
-            source = by_revision[one.key]
-            line = _line(source, texts[one.key], one.line, server)
-            found.setdefault(one.key, []).append(
-                placed_squawk(source, one.rule, one.message, one.help, line)
-            )
-    return found
+
+    def told() -> Mapping[str, Sequence[Finding]]:
+        found: dict[str, list[Finding]] = {}
+        for one in remarks():
+            if is_told(one.rule, configured=configured):
+                source = by_revision[one.key]
+                line = _line(source, texts[one.key], one.line, server)
+                found.setdefault(one.key, []).append(
+                    placed_squawk(source, one.rule, one.message, one.help, line)
+                )
+        return found
+
+    with squawk_at_work(program, texts, folder=folder, version=version) as remarks:
+        yield told
 
 
 def _line(source: RevisionSource, sql: str, line: int, server: Server) -> int:
