@@ -47,7 +47,8 @@ format: $(venv)/installed-dev
 	$(bin)/ruff format .
 	$(bin)/ruff check --fix .
 
-# The figures of benchmarks/RESULTS.md, measured against plain Alembic on a private PostgreSQL.
+# The figures of benchmarks/RESULTS.md, against what people type today, on private servers. One
+# section of them: .venv/bin/python -m benchmarks SECTION
 bench: $(venv)/installed-dev servers
 	$(bin)/python -m benchmarks
 

@@ -1,4 +1,4 @@
-"""Measure everything on a private PostgreSQL, print the table, keep it in `RESULTS.md`."""
+"""Measure everything on private servers, print tables, keep them in `RESULTS.md`."""
 
 from __future__ import annotations
 
@@ -6,96 +6,114 @@ import argparse
 import importlib.metadata
 import os
 import platform
+import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from benchmarks.questions import Line, apply_lines, plan_lines
+from benchmarks.backups import backup_lines
+from benchmarks.drift import drift_lines
+from benchmarks.lint import lint_lines
+from benchmarks.questions import apply_lines, plan_lines
+from benchmarks.table import Line, table
 from orchestrate import __version__
 from tests.support.postgresql_server import PostgresqlServer
 
 RESULTS: Final = Path(__file__).with_name("RESULTS.md")
 _LIBRARIES: Final = ("alembic", "sqlalchemy", "psycopg", "click", "pydantic")
-_HEADERS: Final = ("what", "Alembic, as today", "orchestrate", "figure", "target", "met")
+_ROUNDS: Final = 7
+_INTRODUCTION: Final = """\
+# What was measured
+
+Written by `make bench`; one section alone by `python -m benchmarks SECTION`. Today's way to look
+is `alembic current` and `alembic heads` for each of three environments (six processes); today's way
+to carry out is `alembic upgrade head`. Whole processes, start-up included; servers with their
+default durability, on the loopback address, with passwords. All ways are measured in each round,
+after one to warm up; times are medians with their range, figures are medians of the ratios in each
+round, memory is the kernel's `VmHWM` of each process.
+"""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure; return 0 also where a target is missed, which the table says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="for all but 2,000 revisions")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(_SECTIONS))
     parser.add_argument("--no-results", action="store_true", help=f"leave {RESULTS.name} alone")
     options = parser.parse_args(arguments)
-    load = os.getloadavg()[0]
-    server = PostgresqlServer()
-    try:
-        facts = _facts(server, load, rounds=options.rounds)
-        lines = _measure(server, rounds=options.rounds)
-    finally:
-        server.close()
-    table = _table(lines)
-    print(table)
-    if not options.no_results:
-        RESULTS.write_text(_document(table, facts), "utf-8")
+    if unknown := sorted({*options.sections} - {*_SECTIONS}):
+        parser.error(f"no such section: {', '.join(unknown)}")
+    kept = _sections(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+    for title in options.sections or _SECTIONS:
+        load = os.getloadavg()[0]
+        found = table(_SECTIONS[title]())
+        print(f"## {title}\n\n{found}\n", flush=True)
+        kept[title] = f"{found}\n\n{_fact(load)}"
+        if not options.no_results:
+            RESULTS.write_text(_document(kept), "utf-8")
     return 0
 
 
-def _measure(server: PostgresqlServer, *, rounds: int) -> list[Line]:
-    lines: list[Line] = []
-    with tempfile.TemporaryDirectory(prefix="orchestrate-bench-") as name:
-        for revisions, times in ((50, rounds), (2000, max(3, rounds // 2))):
-            folder = Path(name) / f"plan-{revisions}"
-            lines += plan_lines(server, folder, revisions=revisions, rounds=times)
+def _plan() -> Iterator[Line]:
+    with _server() as (server, folder):
+        for revisions, rounds in ((50, _ROUNDS), (2000, _ROUNDS // 2)):
+            place = folder / f"plan-{revisions}"
+            yield from plan_lines(server, place, revisions=revisions, rounds=rounds)
+
+
+def _apply() -> Iterator[Line]:
+    with _server() as (server, folder):
         for revisions in (50, 300):
-            folder = Path(name) / f"apply-{revisions}"
-            lines += apply_lines(server, folder, revisions=revisions, rounds=rounds)
-    return lines
+            place = folder / f"apply-{revisions}"
+            yield from apply_lines(server, place, revisions=revisions, rounds=_ROUNDS)
 
 
-def _facts(server: PostgresqlServer, load: float, *, rounds: int) -> list[str]:
+@contextmanager
+def _server() -> Iterator[tuple[PostgresqlServer, Path]]:
+    server = PostgresqlServer()
+    try:
+        with tempfile.TemporaryDirectory(prefix="orchestrate-bench-") as name:
+            yield server, Path(name)
+    finally:
+        server.close()
+
+
+_SECTIONS: Final[dict[str, Callable[[], Iterator[Line]]]] = {
+    "plan": _plan,
+    "apply": _apply,
+    "drift": drift_lines,
+    "lint": lint_lines,
+    "backup": backup_lines,
+}
+
+
+def _fact(load: float) -> str:
+    """Return when and with what a section was measured."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES)
-    (version,) = server.rows("show server_version")[0]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    facts = (
-        f"""{datetime.now(UTC):%Y-%m-%d}, orchestrate {__version__}, Python
-        {platform.python_version()}, {versions}""",
-        f"""PostgreSQL {str(version).split()[0]} with its default durability, on the loopback
-        address, password authentication""",
-        f"""{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GB; load
-        average at the start {load:.1f}""",
-        f"""{rounds} rounds ({max(3, rounds // 2)} with 2,000 revisions), all ways in each, after
-        one to warm up; times are medians with their range, figures are medians of the ratios in
-        each round, memory is the kernel's `VmHWM` of each process""",
-    )
-    return [" ".join(fact.split()) for fact in facts]
-
-
-def _table(lines: Sequence[Line]) -> str:
-    rows = [
-        (
-            line.what,
-            line.today,
-            line.ours,
-            line.figure,
-            line.target,
-            "" if line.met is None else "yes" if line.met else "**no**",
-        )
-        for line in lines
-    ]
-    return "\n".join(
-        f"| {' | '.join(row)} |" for row in (_HEADERS, ("---",) * len(_HEADERS), *rows)
-    )
-
-
-def _document(table: str, facts: Sequence[str]) -> str:
     return (
-        "# What was measured\n\n"
-        "Written by `make bench`. Today's way to look is `alembic current` and `alembic heads` for "
-        "each of three\nenvironments (six processes); today's way to carry out is `alembic upgrade "
-        "head`. Whole processes, start-up\nincluded.\n\n"
-        f"{table}\n\n" + "\n".join(f"- {fact}" for fact in facts) + "\n"
+        f"{datetime.now(UTC):%Y-%m-%d}, orchestrate {__version__}, Python "
+        f"{platform.python_version()}, {versions}; {platform.system()} {platform.machine()}, "
+        f"{os.cpu_count()} cores, {memory:.0f} GB, load average at the start {load:.1f}."
+    )
+
+
+def _sections(text: str) -> dict[str, str]:
+    """Return what the file has of each section."""
+    parts = re.split(r"^## (\w+)\n", text, flags=re.MULTILINE)[1:]
+    return {
+        title: body.strip()
+        for title, body in zip(parts[::2], parts[1::2], strict=True)
+        if title in _SECTIONS
+    }
+
+
+def _document(kept: Mapping[str, str]) -> str:
+    return _INTRODUCTION + "".join(
+        f"\n## {title}\n\n{kept[title]}\n" for title in _SECTIONS if title in kept
     )
 
 

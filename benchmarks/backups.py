@@ -1,6 +1,6 @@
 """Copies of a large database through us, against the program that people would type.
 
-`python -m benchmarks.backups [MEGABYTES]`: prints ratios; 1,000 MB unless told.
+`python -m benchmarks.backups [MEGABYTES]`: 1,000 MB unless told.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -20,34 +20,43 @@ from sqlalchemy import make_url
 
 from benchmarks.measuring import memory, ratio, seconds
 from benchmarks.projects import orchestrate
+from benchmarks.table import Line, median, slower, table
 from tests.support.databases import Database, server_database, sqlite_database
 from tests.support.mariadb_server import MariadbServer
 from tests.support.postgresql_server import PostgresqlServer
 from tests.support.projects import Project
 
 ROUNDS: Final = 3
+_MEGABYTES: Final = 1000
+_GOAL: Final = 1.1
+_MOST_MEMORY: Final = 120.0
 _ROW_BYTES: Final = 1000
 _STRATEGIES: Final = {"sqlite": "sqlite", "postgresql": "pg_dump", "mariadb": "mysqldump"}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure each dialect and print a line for each."""
+    """Measure each dialect and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.backups", description=__doc__)
-    parser.add_argument("megabytes", type=int, nargs="?", default=1000)
+    parser.add_argument("megabytes", type=int, nargs="?", default=_MEGABYTES)
     options = parser.parse_args(arguments)
-    for measure in (_sqlite, _postgresql, _mariadb):
-        print(measure(options.megabytes), flush=True)
+    print(table(backup_lines(options.megabytes)))
     return 0
 
 
-def _sqlite(megabytes: int) -> str:
+def backup_lines(megabytes: int = _MEGABYTES) -> Iterator[Line]:
+    """Measure a database of that size on each dialect; yield two lines for each."""
+    for measure in (_sqlite, _postgresql, _mariadb):
+        yield from measure(megabytes)
+
+
+def _sqlite(megabytes: int) -> list[Line]:
     with tempfile.TemporaryDirectory(prefix="orchestrate-bench-") as name:
         database = sqlite_database(Path(name) / "large.db")
         plain = ["sqlite3", str(database.path), f".backup {name}/plain.db"]
         return _measured(database, Path(name), megabytes, "sqlite3 .backup", plain, {})
 
 
-def _postgresql(megabytes: int) -> str:
+def _postgresql(megabytes: int) -> list[Line]:
     server = PostgresqlServer()
     try:
         return _on_server(
@@ -61,7 +70,7 @@ def _postgresql(megabytes: int) -> str:
         server.close()
 
 
-def _mariadb(megabytes: int) -> str:
+def _mariadb(megabytes: int) -> list[Line]:
     server = MariadbServer()
     try:
         return _on_server(
@@ -84,7 +93,7 @@ def _on_server(
     title: str,
     command: Callable[[Any], str],
     variable: str,
-) -> str:
+) -> list[Line]:
     url = make_url(database.url)
     with tempfile.TemporaryDirectory(prefix="orchestrate-bench-") as name:
         plain = ["sh", "-c", f"{command(url)} > {name}/plain.dump"]
@@ -99,7 +108,7 @@ def _measured(  # noqa: PLR0917
     title: str,
     plain: Sequence[str],
     environ: dict[str, str],
-) -> str:
+) -> list[Line]:
     work = folder / "work"
     Project(work).linear(1)
     order = {"strategy": _STRATEGIES[database.kind], "destination": str(folder / "copies")}
@@ -123,13 +132,24 @@ def _measured(  # noqa: PLR0917
             if number:
                 taken[way].append(spent)
     peak = memory(orchestrate("backup", "prod"), folder=work, environ=ours).own
-    slower = ratio(taken["ours"], taken["plain"])
-    shown = "  ".join(
-        f"{name} {min(times):.1f}-{max(times):.1f} s" for name, times in taken.items()
-    )
-    return (
-        f"{title}, {megabytes:,} MB: {slower:.2f} times the time ({shown}), {peak:.0f} MB of memory"
-    )
+    what = f"`backup` of {megabytes:,} MB; today `{title}`"
+    return [
+        slower(
+            what,
+            median(taken["plain"]),
+            median(taken["ours"]),
+            ratio(taken["ours"], taken["plain"]),
+            goal=_GOAL,
+        ),
+        Line(
+            what=f"peak memory, {what}",
+            today="-",
+            ours=f"{peak:.0f} MB",
+            figure=f"{peak:.0f} MB",
+            target=f"under {_MOST_MEMORY:.0f} MB",
+            met=peak < _MOST_MEMORY,
+        ),
+    ]
 
 
 def _fill(database: Database, megabytes: int) -> None:

@@ -1,6 +1,6 @@
 """Lint of many revisions, against what Alembic needs to load them and what squawk takes by itself.
 
-`python -m benchmarks.lint [REVISIONS]`: prints ratios; 2,000 revisions unless told. No server.
+`python -m benchmarks.lint [REVISIONS]`: 2,000 revisions unless told. No server.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,21 +19,29 @@ import yaml
 
 from benchmarks.measuring import ratio, seconds
 from benchmarks.projects import orchestrate, program
+from benchmarks.table import Line, median, slower, table
 from tests.support.projects import Project
 
 ROUNDS: Final = 5
+_REVISIONS: Final = 2000
 _URL: Final = "postgresql+psycopg://lint@localhost/lint"
 _GOAL: Final = 1.5
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, and print a line for the first lint and one for the next."""
+    """Measure, and print the table: a line for the first lint and one for the next."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lint", description=__doc__)
-    parser.add_argument("revisions", type=int, nargs="?", default=2000)
+    parser.add_argument("revisions", type=int, nargs="?", default=_REVISIONS)
     options = parser.parse_args(arguments)
+    print(table(lint_lines(options.revisions)))
+    return 0
+
+
+def lint_lines(revisions: int = _REVISIONS) -> Iterator[Line]:
+    """Measure so many revisions; squawk's own time is taken off ours, and told."""
     with tempfile.TemporaryDirectory(prefix="orchestrate-bench-") as name:
         folder = Path(name) / "work"
-        Project(folder).linear(options.revisions)
+        Project(folder).linear(revisions)
         spec = {
             "version": 1,
             "project": {"config": "alembic.ini"},
@@ -41,18 +49,17 @@ def main(arguments: Sequence[str]) -> int:
         }
         (folder / "migrations.yaml").write_text(yaml.safe_dump(spec))
         taken = _measured(folder, Path(name) / "sql")
+    squawk = statistics.median(taken["squawk"])
     for way in ("first", "next"):
         ours = [a - b for a, b in zip(taken[way], taken["squawk"], strict=True)]
-        times = ratio(ours, taken["load"])
-        print(
-            f"{way} lint of {options.revisions:,} revisions: {times:.2f} times `alembic heads`, "
-            f"squawk's own time left out (goal: under {_GOAL}); "
-            f"{statistics.median(taken[way]):.2f} s, of them squawk "
-            f"{statistics.median(taken['squawk']):.2f} s, `alembic heads` "
-            f"{statistics.median(taken['load']):.2f} s",
-            flush=True,
+        yield slower(
+            f"the {way} `lint`, {revisions:,} revisions, without squawk's own {squawk:.2f} s; "
+            "today `alembic heads`, which loads them",
+            median(taken["load"]),
+            median(ours),
+            ratio(ours, taken["load"]),
+            goal=_GOAL,
         )
-    return 0
 
 
 def _measured(folder: Path, texts: Path) -> dict[str, list[float]]:

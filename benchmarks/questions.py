@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from benchmarks.measuring import Memory, memory, ratio, seconds
 from benchmarks.projects import BEHIND, ENVIRONMENTS, Bench, alembic, orchestrate
+from benchmarks.table import Line, faster, median, slower
 from tests.support.postgresql_server import PostgresqlServer
 
 _PLAN_TARGETS: Final = {50: 2.5, 2000: 5.0}
 _APPLY_TARGETS: Final = {50: 2.0, 300: 1.25}
 _ORCHESTRATOR_MB: Final = 120.0
 _AGENT_MB: Final = 20.0
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the table: `figure` is what the target speaks of."""
-
-    what: str
-    today: str
-    ours: str
-    figure: str
-    target: str = ""
-    met: bool | None = None
 
 
 def plan_lines(
@@ -59,35 +47,23 @@ def plan_lines(
         server.drop(database)
     today = taken["today"]
     goal = _PLAN_TARGETS[revisions]
-    faster = ratio(today, taken["plan"])
     what = f"{revisions:,} revisions"
+
+    def line(title: str, way: str, goal: float | None = None) -> Line:
+        figure = ratio(today, taken[way])
+        return faster(f"{title}, {what}", median(today), median(taken[way]), figure, goal=goal)
+
     return [
-        Line(
-            what=f"`plan dev staging prod`, {what}",
-            today=_median(today),
-            ours=_median(taken["plan"]),
-            figure=f"{faster:.2f}x faster",
-            target=f"at least {goal}x",
-            met=faster >= goal,
-        ),
-        _side_line(f"three times `plan ENV`, {what}", today, taken["apart"]),
-        _side_line(f"`status`, {what}", today, taken["status"]),
-        Line(
-            what=f"the first `plan` of all, {what}: state store and graph made",
-            today=_median(today),
-            ours=f"{cold:.3f} s",
-            figure=f"{statistics.median(today) / cold:.2f}x faster",
+        line("`plan dev staging prod`", "plan", goal),
+        line("three times `plan ENV`", "apart"),
+        line("`status`", "status"),
+        faster(
+            f"the first `plan` of all, {what}: state store and graph made",
+            median(today),
+            f"{cold:.3f} s",
+            statistics.median(today) / cold,
         ),
     ]
-
-
-def _side_line(what: str, today: Sequence[float], ours: Sequence[float]) -> Line:
-    return Line(
-        what=what,
-        today=_median(today),
-        ours=_median(ours),
-        figure=f"{ratio(today, ours):.2f}x faster",
-    )
 
 
 def apply_lines(
@@ -113,15 +89,12 @@ def apply_lines(
 
     by_alembic()  # bytecode of the revisions
     taken = _interleaved({"today": by_alembic, "apply": by_orchestrate}, rounds)
-    slower = ratio(taken["apply"], taken["today"])
-    goal = _APPLY_TARGETS[revisions]
-    line = Line(
-        what=f"`apply`, {revisions} revisions",
-        today=_median(taken["today"]),
-        ours=_median(taken["apply"]),
-        figure=f"{slower:.2f} times the time",
-        target=f"at most {goal}",
-        met=slower <= goal,
+    line = slower(
+        f"`apply`, {revisions} revisions",
+        median(taken["today"]),
+        median(taken["apply"]),
+        ratio(taken["apply"], taken["today"]),
+        goal=_APPLY_TARGETS[revisions],
     )
     return [line, *_memory_lines(server, bench)]
 
@@ -176,7 +149,3 @@ def _interleaved(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str,
             if number:
                 taken[name].append(spent)
     return taken
-
-
-def _median(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):.3f} s ({min(values):.3f}-{max(values):.3f})"
