@@ -278,7 +278,8 @@ def test_compare(workspace: Workspace, dev: Database, new_database: NewDatabase)
         "no difference\n"
     )
     workspace.ok("apply", "staging", "--yes")
-    dev.execute("ALTER TABLE t1 ADD COLUMN by_hand TEXT")
+    secret = "9z" * 150
+    dev.execute(f"ALTER TABLE t1 ADD COLUMN by_hand TEXT DEFAULT '{'x' * 200}{secret}'")
     found = workspace.call("compare", "dev", "staging", "--format", "json", "--exit-code")
     assert found.status == 3
     value = found.json()
@@ -286,6 +287,10 @@ def test_compare(workspace: Workspace, dev: Database, new_database: NewDatabase)
     assert (value["expected"]["heads"], value["actual"]["heads"]) == (["r005"], ["r006"])
     text = workspace.ok("compare", "dev", "staging").stdout
     assert "column t1.by_hand only in dev" in text
+    assert "9z" in text
+    environ = {"ORCHESTRATE_SSH_PASSPHRASE": secret}
+    text = workspace.ok("compare", "dev", "staging", environ=environ).stdout
+    assert "9z" not in text, "not even of what was cut in its middle"
     assert (
         "| object | dev | staging |"
         in workspace.ok("compare", "dev", "staging", "--format", "markdown").stdout

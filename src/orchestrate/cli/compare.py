@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -39,6 +40,7 @@ def compare(
         comparison_markdown,
         comparison_text,
     )
+    from orchestrate.reports.drift_secrets import redacted_difference  # noqa: PLC0415
 
     bench = Workbench(invocation)
     pair = (bench.environment(first), bench.environment(second))
@@ -53,7 +55,9 @@ def compare(
         invocation.json(comparison_json(found))
     else:
         render = comparison_markdown if invocation.format == "markdown" else comparison_text
-        invocation.data(render(found))
+        # Before definitions are broken into lines and cut.
+        clean = tuple(redacted_difference(one, invocation.redacted) for one in found.differences)
+        invocation.data(render(replace(found, differences=clean)))
     return ExitStatus.DIFFERENCE if exit_code and found.drift else ExitStatus.DONE
 
 
