@@ -19,6 +19,7 @@ from benchmarks.backups import backup_lines
 from benchmarks.drift import drift_lines
 from benchmarks.lint import lint_lines
 from benchmarks.questions import apply_lines, plan_lines
+from benchmarks.rehearsal import rehearsal_lines
 from benchmarks.table import Line, table
 from orchestrate import __version__
 from tests.support.postgresql_server import PostgresqlServer
@@ -87,6 +88,7 @@ _SECTIONS: Final[dict[str, Callable[[], Iterator[Line]]]] = {
     "drift": drift_lines,
     "lint": lint_lines,
     "backup": backup_lines,
+    "rehearsal": rehearsal_lines,
 }
 
 

@@ -124,6 +124,33 @@ def test_on_a_copy_of_the_live_database_then_of_a_backup(
     prod.ok("history", "--verify")
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_many_statements_that_differ_in_their_values(prod: Workspace, database: Database) -> None:
+    """Each is counted, and what another one locks among them is seen."""
+    prod.project.revision(
+        "r005",
+        down="r004",
+        upgrade="""
+            op.create_table("t2", sa.Column("id", sa.Integer, primary_key=True))
+        """,
+        downgrade='op.drop_table("t2")',
+    )
+    prod.project.revision(
+        "r006",
+        down="r005",
+        upgrade="""
+            for one in range(300):
+                op.execute(f"UPDATE t1 SET name = 'it''s {one}' WHERE id = {one}")
+            op.execute("DELETE FROM t2 WHERE id = 7")
+        """,
+    )
+    found = rehearsed(prod, "--from", "live", "--forward-only")
+    last = found["steps"][-1]
+    assert last["statement_count"] == 301
+    locked = {(one["table"], one["mode"]) for one in last["locks"]}
+    assert {("t1", "ROW EXCLUSIVE"), ("t2", "ROW EXCLUSIVE")} <= locked
+
+
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_what_has_no_way_back_and_what_fails(prod: Workspace, database: Database) -> None:
     """A downgrade that refuses ends the way back; a step that fails is told as `apply` would."""

@@ -316,12 +316,9 @@ class _Stage:
     def _facts(self) -> Mapping[str, Any]:
         """Return which files tables have and what was written so far, where that can be read."""
         measures = self.access.dialect.measures
-        found: dict[str, Any] = {}
-        for name in ("files", "written"):
-            query = getattr(measures, name, None)
-            if query:
-                found[name] = self.session.query({name: query})[name]
-        return found
+        queries = {name: getattr(measures, name, None) for name in ("files", "written")}
+        wanted = {name: query for name, query in queries.items() if query}
+        return self.session.query(wanted) if wanted else {}
 
     def _remember(self) -> None:
         """Keep what the clone holds now, for the way back: reading it takes long."""
