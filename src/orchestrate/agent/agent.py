@@ -1838,6 +1838,7 @@ class Stepper(EnvRun):
             self.mode = "isolated"  # believed when env.py has returned, whatever transaction it has
         self.snapshots = bool(request.get("snapshots"))
         self.measure: Json | None = request.get("measure")
+        self.facts: dict[str, Rows] | None = None
         self.todo: list[Json] = []
         self.done = 0
         self.stopped = False
@@ -2023,6 +2024,8 @@ class Stepper(EnvRun):
             heads = self.visible_heads()
         if self.snapshots:
             self.before = self.after or self.job.snapshot()
+        if self.facts is None:
+            self.facts = self._read_facts()
         channel = self.job.channel
         channel.send("start", step=step["id"], heads=heads, snapshot=self.before)
         if channel.gone or not channel.may_begin(
@@ -2225,7 +2228,19 @@ class Stepper(EnvRun):
         if self.measure is None:
             return {}
         locks = [[*lock, round(seconds - since, 6)] for lock, since in self.held.items()]
-        return {"measured": self.measured, "locks": locks}
+        before, self.facts = self.facts, self._read_facts()
+        facts = {"before": before, "after": self.facts}
+        return {"measured": self.measured, "locks": locks, "facts": facts}
+
+    def _read_facts(self) -> dict[str, Rows]:
+        """Read what is asked for before and after each step; nothing where that cannot be read."""
+        queries = (self.measure or {}).get("facts")
+        if not queries:
+            return {}
+        try:
+            return self.job.side.look(queries, self.job.kit["read_only"])
+        except Exception:
+            return {}
 
     def _measure(self, text: str, seconds: float, rows: int | None) -> None:
         """Note a statement that has ended, and what env.py's session holds locks on after it."""

@@ -5,10 +5,11 @@ Nothing is recorded as a run, no lease is taken, the target is not touched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from orchestrate.adapters.agent_process import Message
 from orchestrate.dialects.difference import compare, describe
 from orchestrate.dialects.measures import contents_from
 from orchestrate.domain.plan import Plan, Step
@@ -130,36 +131,80 @@ class _Stage:
         before = [step for step in self.plan.steps if step.kind == "stamp" or step.command]
         self.session = carried(self.session, before, self.plan.mode)
         self._remember()
-        for number, step in enumerate(self.steps, 1):
-            self.say(f"  {number}/{len(self.steps)} {step.revision} {step.title}")
-            earlier = self._facts()
-            try:
-                done = self._run(step, measure=True)
-            except OrchestrateError as error:
-                self.trouble = self._explained(step, error)
+        # What the clone holds is read between steps, and then each needs a run of env.py.
+        blocks = [self.steps] if self.forward_only else [(step,) for step in self.steps]
+        for block in blocks:
+            self._run_forward(block)
+            if self.trouble is not None:
                 return
-            self.told[step.id] = self._measured(step, done, earlier, self._facts())
             self._remember()
 
-    def _run(self, step: Step, *, measure: bool = False) -> Mapping[str, Any]:
-        """Carry one step out and return what the agent tells of it once it is committed."""
-        measures = self.access.dialect.measures
-        wanted = {"locks": measures.locks if measures else None} if measure else None
-        found: Mapping[str, Any] | None = None
+    def _run_forward(self, block: Sequence[Step]) -> None:
+        """Run steps in one run of env.py, measuring each; the first that fails is the trouble."""
+        numbers = {step.id: number for number, step in enumerate(self.steps, 1)}
+        by_id = {step.id: step for step in block}
+        running: Step | None = None
         try:
-            for message in self.session.run(
-                [step], mode=self.plan.mode, snapshots=False, measure=wanted
-            ):
-                if message.event in {"start", "leaving-transaction"}:
-                    self.session.go()
+            for message in self._messages(block, measure=self._measure()):
+                step = by_id.get(message.fields.get("step", ""))
+                if step is None:
+                    continue
+                if message.event == "start":
+                    running = step
+                    number = f"{numbers[step.id]}/{len(self.steps)}"
+                    self.say(f"  {number} {step.revision} {step.title}")
                 elif message.event == "committed":
-                    found = message.fields
-        except OrchestrateError:
-            self.session.kill()  # it is of no use after an error
-            raise
+                    self.told[step.id] = self._measured(step, message.fields)
+                    running = None
+            left = self._left(block)
+            if left is not None:
+                raise OrchestrateError("agent-failed", f"step {left.id} was not carried out")
+        except OrchestrateError as error:
+            # What fails before a step is announced, or after the last one, is the nearest one's.
+            self.trouble = self._explained(running or self._left(block) or block[-1], error)
+
+    def _left(self, block: Sequence[Step]) -> Step | None:
+        """Return the first step that was not carried out."""
+        return next((step for step in block if self.told[step.id].seconds is None), None)
+
+    def _measure(self) -> Mapping[str, str | Mapping[str, str] | None]:
+        """Return what the agent is to measure, where that can be read of this kind of server."""
+        measures = self.access.dialect.measures
+        facts = {name: getattr(measures, name, None) for name in ("files", "written")}
+        return {
+            "locks": measures.locks if measures else None,
+            "facts": {name: query for name, query in facts.items() if query},
+        }
+
+    def _run(self, step: Step) -> Mapping[str, Any]:
+        """Carry one step out and return what the agent tells of it once it is committed."""
+        found: Mapping[str, Any] | None = None
+        for message in self._messages((step,)):
+            if message.event == "committed":
+                found = message.fields
         if found is None:
             raise OrchestrateError("agent-failed", f"step {step.id} was not carried out")
         return found
+
+    def _messages(
+        self,
+        steps: Sequence[Step],
+        *,
+        measure: Mapping[str, str | Mapping[str, str] | None] | None = None,
+    ) -> Iterator[Message]:
+        """Carry steps out, yielding what happens; each goes on at once."""
+        if not steps:
+            return
+        try:
+            for message in self.session.run(
+                steps, mode=self.plan.mode, snapshots=False, measure=measure
+            ):
+                yield message
+                if message.event in {"start", "leaving-transaction"}:
+                    self.session.go()
+        except OrchestrateError:
+            self.session.kill()  # it is of no use after an error
+            raise
 
     def _explained(self, step: Step, error: OrchestrateError) -> RehearsalTrouble:
         told = explained_step(error, step, self.access.dialect, environment=self.plan.environment)
@@ -172,14 +217,10 @@ class _Stage:
             statement=failing if isinstance(failing, str) else None,
         )
 
-    def _measured(
-        self,
-        step: Step,
-        done: Mapping[str, Any],
-        earlier: Mapping[str, Any],
-        later: Mapping[str, Any],
-    ) -> RehearsedStep:
+    def _measured(self, step: Step, done: Mapping[str, Any]) -> RehearsedStep:
         measures = self.access.dialect.measures
+        facts = done.get("facts") or {}
+        earlier, later = facts.get("before") or {}, facts.get("after") or {}
         statements = tuple(MeasuredStatement(**one) for one in done.get("measured", ()))
         seconds = float(done["seconds"])
         observation = self.session.observation
@@ -312,13 +353,6 @@ class _Stage:
             self.told[step.id] = replace(self.told[step.id], again_seconds=float(done["seconds"]))
 
     # --- what the clone holds -----------------------------------------------------------------
-
-    def _facts(self) -> Mapping[str, Any]:
-        """Return which files tables have and what was written so far, where that can be read."""
-        measures = self.access.dialect.measures
-        queries = {name: getattr(measures, name, None) for name in ("files", "written")}
-        wanted = {name: query for name, query in queries.items() if query}
-        return self.session.query(wanted) if wanted else {}
 
     def _remember(self) -> None:
         """Keep what the clone holds now, for the way back: reading it takes long."""

@@ -313,11 +313,12 @@ class Session:
         *,
         mode: Mode,
         snapshots: bool,
-        measure: Mapping[str, str | None] | None = None,
+        measure: Mapping[str, str | Mapping[str, str] | None] | None = None,
     ) -> Iterator[Message]:
         """Carry steps of one kind out, yielding what happens; each `start` waits for an answer.
 
-        With `measure`, `committed` tells of every statement, and of locks by the query `locks`.
+        With `measure`, `committed` tells of every statement, of locks by the query `locks`, and
+        what the queries of `facts` say before and after the step.
         """
         return self.agent.request(
             "run",
