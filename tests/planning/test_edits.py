@@ -7,36 +7,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from orchestrate.domain.plan import Basis, Plan
 from orchestrate.planning.deeds import Deed, last_stamp
 from orchestrate.planning.edits import deleted_revisions
-from tests.support.values import NOON, STARTED, events, line
+from tests.support.values import NOON, STARTED, basis, events, line, plan
 
 GONE = Deed(revision="r9", sha256="sha-r9", run="run-1", at=NOON, applied=True)
-PLAN = Plan(
-    id="plan-1",
-    digest="sha256:1",
-    created_at=NOON,
-    environment="dev",
-    direction="upgrade",
-    to="heads",
-    mode="session",
-    spec_digest="",
-    basis=(
-        Basis(
-            target="dev",
-            dialect="sqlite",
-            identity="one",
-            heads=("r3",),
-            version_table="alembic_version",
-            server_version="SQLite 3",
-        ),
-    ),
-    steps=(),
-    gates=(),
-    findings=(),
-    tool_version="0",
-)
+PLAN = plan(basis=(basis("r3", dialect="sqlite", identity="one"),))
 
 
 @pytest.mark.parametrize(

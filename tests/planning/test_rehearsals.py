@@ -32,6 +32,7 @@ from orchestrate.planning.rehearsals import (
     rewritten_tables,
     whole_file_lock,
 )
+from tests.support.values import plan
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -78,7 +79,7 @@ def trouble_of(where: str) -> RehearsalTrouble:
     return RehearsalTrouble(step=where, code="step-failed", message="no", hint=None, statement=None)
 
 
-def plan(*numbers: int) -> Plan:
+def plan_of(*numbers: int) -> Plan:
     steps = tuple(
         Step(
             id=f"00{number}-r{number}",
@@ -94,21 +95,7 @@ def plan(*numbers: int) -> Plan:
         )
         for number in numbers
     )
-    return Plan(
-        id="plan-1",
-        digest="sha256:1",
-        created_at=NOW,
-        environment="prod",
-        direction="upgrade",
-        to="heads",
-        mode="session",
-        spec_digest="",
-        basis=(),
-        steps=steps,
-        gates=(),
-        findings=(),
-        tool_version="0",
-    )
+    return plan(*steps, environment="prod")
 
 
 def test_locks_are_the_tables_with_the_longest_first() -> None:
@@ -201,22 +188,22 @@ def test_the_journal_keeps_the_slowest_statements() -> None:
 def test_a_plan_is_told_of_the_rehearsal_of_its_very_content() -> None:
     """Part of what was rehearsed is rehearsed; another content is not; a failure hides success."""
     good = rehearsal(step(1), step(2, verdict="lossy"))
-    (told,) = rehearsed_finding(plan(1, 2), [good], NOW)
+    (told,) = rehearsed_finding(plan_of(1, 2), [good], NOW)
     assert told.message == (
         "rehearsed 2 h ago on a copy of backup night-1: 12 s, ACCESS EXCLUSIVE on orders 3.1 s, "
         "r2 is lossy"
     )
-    assert rehearsed_finding(plan(1, 2, 3), [good], NOW) == ()
-    (part,) = rehearsed_finding(plan(2), [good], NOW)
+    assert rehearsed_finding(plan_of(1, 2, 3), [good], NOW) == ()
+    (part,) = rehearsed_finding(plan_of(2), [good], NOW)
     assert ": 6.0 s," in part.message
     trouble = trouble_of("002-r2")
     bad = rehearsal(step(1), step(2, seconds=None), trouble=trouble)
-    (told,) = rehearsed_finding(plan(1, 2), [good, bad], NOW)
+    (told,) = rehearsed_finding(plan_of(1, 2), [good, bad], NOW)
     assert (told.code, told.severity) == ("rehearsal-failed", "warning")
-    assert [one.state for one in rehearsal_gate(plan(1, 2), [bad, good])] == ["open"]
-    assert [one.state for one in rehearsal_gate(plan(1, 2), [good, bad])] == ["closed"]
-    assert [one.state for one in rehearsal_gate(plan(3), [good])] == ["closed"]
-    assert rehearsal_gate(plan(), []) == ()
+    assert [one.state for one in rehearsal_gate(plan_of(1, 2), [bad, good])] == ["open"]
+    assert [one.state for one in rehearsal_gate(plan_of(1, 2), [good, bad])] == ["closed"]
+    assert [one.state for one in rehearsal_gate(plan_of(3), [good])] == ["closed"]
+    assert rehearsal_gate(plan_of(), []) == ()
 
 
 def test_estimates_are_those_of_rehearsals_first() -> None:
@@ -244,7 +231,7 @@ def test_estimates_are_those_of_rehearsals_first() -> None:
             [("sha1", 9.0), ("sha2", 0.8), ("sha2", 12.0), ("sha3", 1.0)]
         )
     ]
-    timed = plan(1, 2, 3, 4)
+    timed = plan_of(1, 2, 3, 4)
     latest = (9.0, 12.0, 1.0, None)
     steps = zip(timed.steps, latest, strict=True)
     timed = replace(

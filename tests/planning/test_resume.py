@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrate.domain.plan import Part, Plan, Step
+from orchestrate.domain.plan import Part
 from orchestrate.domain.snapshot import Difference
 from orchestrate.planning.resume import (
     Carry,
@@ -21,7 +21,7 @@ from orchestrate.planning.resume import (
     overtaken,
 )
 from orchestrate.planning.run_state import StepState, fold
-from tests.support.values import NOON, STARTED, events, step
+from tests.support.values import NOON, STARTED, events, plan, step
 
 
 def record(status: Any, *, left_transaction: bool = False) -> StepState:
@@ -133,24 +133,6 @@ def test_a_stamp_that_is_there_already() -> None:
     assert decide(nowhere, record("started"), BEFORE, changed=()) == Carry()
 
 
-def plan_of(*steps: Step) -> Plan:
-    return Plan(
-        id="plan-1",
-        digest="sha256:1",
-        created_at=NOON,
-        environment="dev",
-        direction="upgrade",
-        to="head",
-        mode="session",
-        spec_digest="spec",
-        basis=(),
-        steps=steps,
-        gates=(),
-        findings=(),
-        tool_version="1",
-    )
-
-
 RUN = fold(events([("run.started", None, STARTED)]))["run-1"]
 PARTS = (
     Part(revision="r1a", from_heads=BEFORE, to_heads=("r1a",), file="", file_sha256=""),
@@ -176,15 +158,17 @@ def test_a_failed_run_left_the_rows_as_it_says(
 ) -> None:
     """What its failed step leads to is as foreign as anything else: it failed."""
     run = replace(RUN, status="failed", steps={"002-r2": record("failed")})
-    found = overtaken(plan_of(step(kind=kind, parts=parts)), run, heads, changed=lambda _step: ())
+    found = overtaken(plan(step(kind=kind, parts=parts)), run, heads, changed=lambda _step: ())
     assert (found.code if found else None) == stopped
 
 
 def test_a_failed_run_of_which_a_later_file_was_edited() -> None:
     run = replace(RUN, status="failed", steps={"002-r2": record("failed")})
-    plan = plan_of(step(2), step(3))
     found = overtaken(
-        plan, run, BEFORE, changed=lambda one: ("edited",) if one.id == "003-r3" else ()
+        plan(step(2), step(3)),
+        run,
+        BEFORE,
+        changed=lambda one: ("edited",) if one.id == "003-r3" else (),
     )
     assert found == Stop(code="revision-changed", message="edited")
 
@@ -207,5 +191,5 @@ def test_an_unfinished_run(
     """As the table says for its next step; what has to be recorded first is no refusal."""
     steps = {key: replace(record(status), id=key) for key, status in records.items()}
     run = replace(RUN, status="stopped", steps=steps)
-    found = overtaken(plan_of(step(2), step(3)), run, heads, changed=lambda _step: ())
+    found = overtaken(plan(step(2), step(3)), run, heads, changed=lambda _step: ())
     assert (found.code if found else None) == stopped

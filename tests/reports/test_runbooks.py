@@ -11,7 +11,7 @@ import pytest
 
 from orchestrate.domain.backups import Backup
 from orchestrate.domain.findings import Finding
-from orchestrate.domain.plan import Basis, Gate, Plan
+from orchestrate.domain.plan import Gate
 from orchestrate.domain.runbook import Runbook, Template
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
@@ -19,7 +19,7 @@ from orchestrate.planning.run_state import RunState, StepState
 from orchestrate.planning.runbooks import Circumstances, make_runbook
 from orchestrate.reports.runbooks import TEMPLATES, check_template, runbook_text
 from orchestrate.stores.runbook_templates import shipped
-from tests.support.values import NOON, step
+from tests.support.values import NOON, basis, plan, step
 
 ENVIRONMENT = Environment.model_validate(
     {
@@ -31,43 +31,22 @@ ENVIRONMENT = Environment.model_validate(
         "runbook": {"contacts": ["Ann: 5550 100"]},
     }
 )
-PLAN = Plan(
-    id="plan-1",
-    digest="sha256:1",
-    created_at=NOON,
-    environment="dev",
-    direction="upgrade",
-    to="heads",
-    mode="session",
-    spec_digest="",
-    basis=(
-        Basis(
-            target="dev",
-            dialect="postgresql",
-            identity="postgresql system=1 database=2",
-            heads=("r1",),
-            version_table="public.alembic_version",
-            server_version="PostgreSQL 15.18",
+PLAN = plan(
+    replace(step(2), estimate_seconds=90.0, sql="SELECT '```'", sql_back="DROP TABLE a"),
+    replace(
+        step(3, transactional=False),
+        title="<b>drop</b> *all*",
+        sql_error="it reads from the database",
+        findings=(
+            Finding(code="missing-downgrade", severity="warning", message="has no downgrade"),
         ),
     ),
-    steps=(
-        replace(step(2), estimate_seconds=90.0, sql="SELECT '```'", sql_back="DROP TABLE a"),
-        replace(
-            step(3, transactional=False),
-            title="<b>drop</b> *all*",
-            sql_error="it reads from the database",
-            findings=(
-                Finding(code="missing-downgrade", severity="warning", message="has no downgrade"),
-            ),
-        ),
-    ),
+    basis=(basis("r1", dialect="postgresql", identity="postgresql system=1 database=2"),),
     gates=(
         Gate(kind="identity", state="open", detail="known"),
         Gate(kind="window", state="closed", detail="opens Sat 01:00"),
         Gate(kind="approval", state="closed", detail="0 of 1"),
     ),
-    findings=(),
-    tool_version="0",
 )
 RUN = RunState(
     id="run-1",

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrate.domain.events import Event, EventKind
 from orchestrate.domain.observation import Habits, Observation
-from orchestrate.domain.plan import Step
+from orchestrate.domain.plan import Basis, Plan, Step
 from orchestrate.domain.revisions import Downgrade, Graph, Revision
 from orchestrate.planning.chain import Chain
 
@@ -109,6 +109,38 @@ def step(
         file=f"versions/r{number}.py",
         file_sha256=f"sha-r{number}",
         parts=parts,
+    )
+
+
+def plan(*steps: Step, environment: str = "dev", **keys: Any) -> Plan:
+    """Return the plan of an upgrade to the heads, with other values for some fields."""
+    told: dict[str, Any] = {
+        "id": "plan-1",
+        "digest": "sha256:1",
+        "created_at": NOON,
+        "environment": environment,
+        "direction": "upgrade",
+        "to": "heads",
+        "mode": "session",
+        "spec_digest": "",
+        "basis": (),
+        "steps": steps,
+        "gates": (),
+        "findings": (),
+        "tool_version": "0",
+    }
+    return Plan(**{**told, **keys})
+
+
+def basis(*heads: str, dialect: str, identity: str) -> Basis:
+    """Return what a plan was made from."""
+    return Basis(
+        target="dev",
+        dialect=dialect,
+        identity=identity,
+        heads=heads,
+        version_table="alembic_version",
+        server_version="1",
     )
 
 
