@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cli.test_backups import order, scratch_databases
-from tests.support.databases import Database
+from tests.support.databases import Database, NewDatabase
 from tests.support.workspace import Workspace
 
 CHILD = (sys.executable, "-m", "tests.support.crash_child")
@@ -185,6 +185,34 @@ def test_what_has_no_way_back_and_what_fails(prod: Workspace, database: Database
     assert (quick["succeeded"], quick["steps"][0]["verdict"]) == (True, None)
     prod.ok("apply", "prod", "--yes")
     assert "nothing to do" in prod.ok("rehearse", "prod").stdout
+
+
+@pytest.mark.parametrize("way", [(), ("--forward-only",)])
+def test_a_file_that_is_not_there_yet(
+    workspace: Workspace, new_database: NewDatabase, way: tuple[str, ...]
+) -> None:
+    """Its revisions are made on an empty clone, and no file is made."""
+    database = new_database("sqlite")
+    workspace.project.linear(3)
+    workspace.environment("prod", database)
+    found = rehearsed(workspace, *way)
+    assert found["clone"]["source"] == "schema"
+    assert all(one["written_bytes"] is not None for one in found["steps"])
+    assert not database.path.exists()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_failure_in_one_run_of_env(prod: Workspace, database: Database) -> None:
+    """Forward only, the steps are one run of env.py: those before the failure are measured."""
+    prod.project.revision("r005", down="r004", upgrade='op.execute("SELECT broken")')
+    prod.project.revision("r006", down="r005", upgrade='op.execute("SELECT 1")')
+    found = rehearsed(prod, "--forward-only", "--exit-code", "--to", "r006", status=1)
+    assert found["trouble"]["step"] == "004-r005"
+    assert "SELECT broken" in found["trouble"]["statement"]
+    timed = [one["revision"] for one in found["steps"] if one["seconds"] is not None]
+    assert timed == ["r002", "r003", "r004"]
+    assert found["steps"][0]["written_bytes"] > 0
+    assert scratch_databases(database) == []
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)

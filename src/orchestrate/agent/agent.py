@@ -1389,6 +1389,12 @@ class Job:
             return [[os.path.realpath(missing)]]
         return self.side.rows(self.kit["identity"])
 
+    def look(self, statements: dict[str, str]) -> dict[str, Rows]:
+        """Execute named queries that only read; an SQLite file that is not there is empty."""
+        if self.missing_file() is not None:
+            return {name: memory_rows(text) for name, text in statements.items()}
+        return self.side.look(statements, self.kit["read_only"])
+
     def snapshot(self) -> dict[str, Rows]:
         """Read the rows that describe the target's schema."""
         if self.missing_file() is not None:
@@ -2238,7 +2244,7 @@ class Stepper(EnvRun):
         if not queries:
             return {}
         try:
-            return self.job.side.look(queries, self.job.kit["read_only"])
+            return self.job.look(queries)
         except Exception:
             return {}
 
@@ -3312,7 +3318,7 @@ class Agent:
     def _query(self, job: Job) -> Json:
         statements: dict[str, str] = job.request["statements"]
         if job.request.get("read_only", True):
-            return {"rows": job.side.look(statements, job.kit["read_only"])}
+            return {"rows": job.look(statements)}
         side = Side(job.project.url, read_only=False)
         try:
             return {"rows": {name: side.rows(text) for name, text in statements.items()}}
