@@ -500,3 +500,15 @@ def test_snapshots_stand_before_and_after_each_step(project: Project, database: 
         assert ["note" in text for text in texts] == [False, False, False, True]
         assert texts[1] == texts[2]
         assert driver.ask("snapshot")["rows"] == parts[-1].fields["snapshot"]
+
+
+def test_what_the_server_undoes_needs_no_snapshot(project: Project, database: Database) -> None:
+    """Beside a step of which something may stay, the others cost what they cost alone."""
+    project.linear(3)
+    with Driver(project, database) as driver:
+        one, two, three = driver.steps(["r001", "r002", "r003"])
+        steps = [{**one, "transactional": True}, two, {**three, "transactional": True}]
+        heard = driver.run([], steps=steps, snapshots=True)
+        parts = [one for one in heard if one.event in {"start", "committed"}]
+        found = [one.fields["snapshot"] is not None for one in parts]
+        assert found == [False, False, True, True, False, False]

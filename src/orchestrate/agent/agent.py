@@ -1845,6 +1845,7 @@ class Stepper(EnvRun):
         self.snapshots = bool(request.get("snapshots"))
         self.measure: Json | None = request.get("measure")
         self.facts: dict[str, Rows] | None = None
+        self.following: Json | None = None
         self.todo: list[Json] = []
         self.done = 0
         self.stopped = False
@@ -1934,7 +1935,7 @@ class Stepper(EnvRun):
         heads = snapshot = None
         with contextlib.suppress(Exception):
             heads = self.visible_heads()
-        if self.snapshots or self.left:
+        if self.left or (self.current is not None and self._may_stay(self.current)):
             with contextlib.suppress(Exception):
                 snapshot = self._limited_snapshot()
         scrub = self.job.channel.scrub
@@ -1968,7 +1969,8 @@ class Stepper(EnvRun):
         self._wrap_context(context)
         self._check_files(context.script)
         first = True
-        for step in self.todo:
+        for step, following in zip(self.todo, [*self.todo[1:], None]):
+            self.following = following
             if first:
                 self._let_others_read(context.connection)
                 self._compare_heads(heads)
@@ -2018,6 +2020,10 @@ class Stepper(EnvRun):
             )
             raise self.fault
 
+    def _may_stay(self, step: Json) -> bool:
+        """Tell whether a part of a step may stay when it fails: the schema is then on record."""
+        return self.snapshots and not step.get("transactional")
+
     def _announce(self, step: Json) -> bool:
         """Tell that a step is about to begin, and wait until that is on record."""
         self._reset()
@@ -2028,7 +2034,7 @@ class Stepper(EnvRun):
         heads, self.confirmed = self.confirmed, None
         if heads is None:
             heads = self.visible_heads()
-        if self.snapshots:
+        if self._may_stay(step):
             self.before = self.after or self.job.snapshot()
         if self.facts is None:
             self.facts = self._read_facts()
@@ -2207,14 +2213,15 @@ class Stepper(EnvRun):
             )
             raise self.fault
         seconds = time.monotonic() - self.started_at - self.measuring_seconds
-        after = self.job.snapshot() if self.snapshots or self.left else None
+        after = self.job.snapshot() if self._may_stay(step) or self.left else None
         self.confirmed = heads
         self.done += 1
         self.current = None
         self.job.watch.step = None
         if not self.marking:
             # What is announced next is at hand, unless the schema is read first.
-            more = self.mode == "session" and not self.snapshots and step is not self.todo[-1]
+            following = self.following
+            more = self.mode == "session" and following and not self._may_stay(following)
             send = self.job.channel.send_with_next if more else self.job.channel.send
             send(
                 "committed",
