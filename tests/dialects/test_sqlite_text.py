@@ -43,6 +43,21 @@ def test_odd_statements_are_read() -> None:
     assert found["table", "words"] == "VIRTUAL USING fts5(a, b, tokenize = 'porter ascii')"
 
 
+def test_one_word_in_brackets_is_that_word() -> None:
+    """SQLAlchemy writes a default that it has reflected in brackets."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute(
+            "CREATE TABLE t (a DEFAULT (CURRENT_TIMESTAMP) NOT NULL, b DEFAULT CURRENT_TIMESTAMP,"
+            " c INT DEFAULT (1 + (2)), d DEFAULT ('x') CHECK (d <> ('y')), e DEFAULT (abs(1)))"
+        )
+        found = {one.name: one.definition for one in read(connection, "sqlite").objects}
+    assert found["t.a"] == "DEFAULT CURRENT_TIMESTAMP NOT NULL"
+    assert found["t.b"] == "DEFAULT CURRENT_TIMESTAMP"
+    assert found["t.c"] == "INT DEFAULT(1 + (2))"
+    assert found["t.d"] == "DEFAULT 'x' CHECK (d <> ('y'))"
+    assert found["t.e"] == "DEFAULT(abs(1))"
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -88,9 +88,25 @@ def _table(name: str, statement: Sequence[str]) -> Iterator[SchemaObject]:
             column = unquote(part[0])
             columns.append(quote_name(column))
             yield SchemaObject(
-                kind="column", name=qualified(name, column), definition=render(part[1:])
+                kind="column",
+                name=qualified(name, column),
+                definition=render(_bare_default(part[1:])),
             )
     yield column_order(table, columns)
+
+
+def _bare_default(column: Sequence[str]) -> Sequence[str]:
+    """Return a column with `DEFAULT (CURRENT_TIMESTAMP)` as `DEFAULT CURRENT_TIMESTAMP`.
+
+    One word in brackets is that word, and SQLAlchemy writes both: the one where it makes a table,
+    the other where it makes a reflected one anew.
+    """
+    for index, piece in enumerate(column):
+        if piece.upper() == "DEFAULT":
+            match column[index + 1 : index + 4]:
+                case ["(", word, ")"]:
+                    return [*column[: index + 1], word, *column[index + 4 :]]
+    return column
 
 
 def _parts(body: Sequence[str]) -> Iterator[list[str]]:
