@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from orchestrate.cli.workbench import Workbench
     from orchestrate.domain.spec import Environment
     from orchestrate.planning.alembic_calls import Move, Stamp
+    from orchestrate.run.access import Access
     from orchestrate.run.observe import Seen
-    from orchestrate.run.session import Access, Session
+    from orchestrate.run.session import Session
 
 
 @click.command()

@@ -12,8 +12,9 @@ from orchestrate.domain.findings import Finding
 from orchestrate.domain.plan import Plan, Step
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.losses import RowCount, loss_findings, losses
+from orchestrate.run.access import Access
 from orchestrate.run.observe import open_session
-from orchestrate.run.session import Access, Session
+from orchestrate.run.session import Session
 
 _RENDER_SECONDS: Final = 10.0
 """Rendering runs the revision's own Python, and somebody waits for the way back."""

@@ -23,9 +23,9 @@ from orchestrate.planning import connection_check, diagnosis
 from orchestrate.planning.spec_checks import not_enforced
 from orchestrate.planning.trouble_pages import page_of
 from orchestrate.planning.unknown_rows import unknown_rows
+from orchestrate.run.access import Access
 from orchestrate.run.examine import Examination, examine
 from orchestrate.run.explaining import ON_THE_ROAD
-from orchestrate.run.session import Access
 
 _AT_ONCE: Final = 4
 

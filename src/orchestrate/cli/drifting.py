@@ -44,11 +44,11 @@ from orchestrate.planning.run_state import RunState
 from orchestrate.planning.standing import Standing, judge, tables_missing, unversioned
 from orchestrate.planning.trouble_pages import page_of, page_path
 from orchestrate.planning.unknown_rows import unknown_rows
+from orchestrate.run.access import Access
 from orchestrate.run.drift_reports import keep_report, reported_before
 from orchestrate.run.journal import all_runs
 from orchestrate.run.lease_keeper import is_dead
 from orchestrate.run.observe import Seen
-from orchestrate.run.session import Access
 
 _REPLAYS: Final = 4
 """Scratch databases at the same time."""

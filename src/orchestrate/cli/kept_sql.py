@@ -12,10 +12,11 @@ from orchestrate.planning.linting import Rendered
 from orchestrate.planning.revision_rules import (
     leans_on_libraries,
 )
+from orchestrate.run.access import Access
 from orchestrate.run.linting import (
     render,
 )
-from orchestrate.run.session import Access, Session
+from orchestrate.run.session import Session
 from orchestrate.stores.sql_cache import SqlCache
 
 

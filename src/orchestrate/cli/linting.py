@@ -21,6 +21,7 @@ from orchestrate.planning.revision_rules import (
     project_findings,
 )
 from orchestrate.planning.statements import read_statements
+from orchestrate.run.access import Access
 from orchestrate.run.linting import (
     Checkout,
     local_locations,
@@ -30,7 +31,6 @@ from orchestrate.run.linting import (
     survey_files,
 )
 from orchestrate.run.observe import open_session
-from orchestrate.run.session import Access
 
 __all__ = ["Asked", "Linted", "lint_spec"]
 

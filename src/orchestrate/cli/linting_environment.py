@@ -23,13 +23,13 @@ from orchestrate.planning.revision_rules import (
     project_findings,
 )
 from orchestrate.planning.revision_sources import unseen_source
+from orchestrate.run.access import Access
 from orchestrate.run.linting import (
     read_files,
     render,
     server_seen,
 )
 from orchestrate.run.observe import observe_one, open_session
-from orchestrate.run.session import Access
 
 
 def lint_environment(bench: Workbench, environment: Environment, asked: Asked) -> Linted:

@@ -14,9 +14,9 @@ from orchestrate.domain.observation import Unreachable
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.drift import RECORD_KINDS
+from orchestrate.run.access import Access
 from orchestrate.run.memory import Memory
 from orchestrate.run.observe import Seen, observe_all
-from orchestrate.run.session import Access
 
 
 def look(

@@ -14,12 +14,12 @@ from orchestrate.errors import OrchestrateError
 from orchestrate.planning.backups import good_copies
 from orchestrate.planning.rehearsals import kept_value, origin
 from orchestrate.reports.backups import size
+from orchestrate.run.access import Access
 from orchestrate.run.backups import all_backups
 from orchestrate.run.clones import Original, clone_of
 from orchestrate.run.lease_keeper import this_person
 from orchestrate.run.observe import observe_one
 from orchestrate.run.rehearsing import Rehearsed, rehearsed
-from orchestrate.run.session import Access
 
 
 def rehearse_environment(

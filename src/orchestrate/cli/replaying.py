@@ -9,8 +9,8 @@ from orchestrate.domain.snapshot import Snapshot
 from orchestrate.domain.spec import Environment
 from orchestrate.planning.chain import Chain
 from orchestrate.planning.staleness import words
+from orchestrate.run.access import Access
 from orchestrate.run.scratch import replayed, scratch_database
-from orchestrate.run.session import Access
 
 
 def replayed_schema(

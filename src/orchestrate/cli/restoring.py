@@ -29,9 +29,9 @@ from orchestrate.planning.actions import around_of
 from orchestrate.planning.backups import restore_step
 from orchestrate.planning.plan_maker import Wish, assembled
 from orchestrate.planning.staleness import is_empty, words
+from orchestrate.run.access import Access
 from orchestrate.run.backups import all_backups, kept_at
 from orchestrate.run.observe import observe_one
-from orchestrate.run.session import Access
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,8 +35,8 @@ from orchestrate.domain.sightings import Sighting
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.spec_checks import not_enforced
+from orchestrate.run.access import Access
 from orchestrate.run.observe import Seen, observe_one
-from orchestrate.run.session import Access
 from orchestrate.stores.graph_cache import GraphCache
 from orchestrate.stores.spec_files import LoadedSpec, load_spec
 

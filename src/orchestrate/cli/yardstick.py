@@ -18,9 +18,9 @@ from orchestrate.planning.drift import Left, schema_differences
 from orchestrate.planning.renames import with_renames
 from orchestrate.planning.rollback import SCHEMA_KINDS, schema_check
 from orchestrate.planning.staleness import words
+from orchestrate.run.access import Access
 from orchestrate.run.observe import open_session
 from orchestrate.run.scratch import obstacle
-from orchestrate.run.session import Access
 from orchestrate.stores.snapshots import snapshot_from_text
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from orchestrate.adapters.commands import SHOWN_LINES, started_command
 from orchestrate.domain.backups import BackupOrder
 from orchestrate.errors import OrchestrateError
+from orchestrate.run.access import Access
 from orchestrate.run.hooks import hook_environ
-from orchestrate.run.session import Access
 
 COPY_VARIABLE = "ORCHESTRATE_BACKUP"
 

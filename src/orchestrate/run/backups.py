@@ -36,12 +36,13 @@ from orchestrate.planning.backups import (
 )
 from orchestrate.planning.digests import sha256_text
 from orchestrate.planning.staleness import words
+from orchestrate.run.access import Access
 from orchestrate.run.backup_commands import copied_by_command
 from orchestrate.run.explaining import on_the_road
 from orchestrate.run.journal import all_runs
 from orchestrate.run.lease_keeper import is_gone, this_host, this_person
 from orchestrate.run.scratch import ScratchPlace
-from orchestrate.run.session import Access, Session
+from orchestrate.run.session import Session
 from orchestrate.stores.snapshots import snapshot_text
 from orchestrate.stores.state import StateStore
 

@@ -28,13 +28,13 @@ from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain
 from orchestrate.planning.plan_maker import replay_steps
 from orchestrate.planning.staleness import is_empty, words
+from orchestrate.run.access import Access
 from orchestrate.run.backup_commands import restored_by_command
 from orchestrate.run.backups import copies_of, fitted, going_with, kept_at, root_of, url_of, way_to
 from orchestrate.run.lease_keeper import is_gone
 from orchestrate.run.observe import open_session
 from orchestrate.run.proofs import check_file
 from orchestrate.run.scratch import ScratchPlace, carried, scratch_database
-from orchestrate.run.session import Access
 
 _FOLDER: Final = "rehearsal-"
 _FILE: Final = "clone"

@@ -31,9 +31,10 @@ from orchestrate.errors import OrchestrateError
 from orchestrate.planning.env_reading import Reading, joined, read_source
 from orchestrate.planning.injections import Clues, search, worth_searching
 from orchestrate.planning.ways import plainly
+from orchestrate.run.access import Access
 from orchestrate.run.explaining import explained
 from orchestrate.run.observe import open_session, session_with, start_agent
-from orchestrate.run.session import Access, Session
+from orchestrate.run.session import Session
 from orchestrate.run.survey import read_interpreter, read_sources, read_survey
 from orchestrate.stores.graph_cache import GraphCache
 

@@ -14,7 +14,7 @@ from orchestrate.domain.troubles import Failure, Recognised
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.staleness import words
 from orchestrate.planning.troubles import Circumstances, explain_sight, explain_step
-from orchestrate.run.session import Access
+from orchestrate.run.access import Access
 
 ON_THE_ROAD: Final = frozenset(
     {"ssh-unreachable", "host-key-unknown", "host-key-changed", "ssh-login-refused", "ssh-lost"}

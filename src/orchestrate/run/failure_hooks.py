@@ -10,8 +10,8 @@ from orchestrate.domain.outcome import Outcome
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.actions import facts, title_of
 from orchestrate.planning.run_state import RunStatus
+from orchestrate.run.access import Access
 from orchestrate.run.hooks import run_action
-from orchestrate.run.session import Access
 from orchestrate.run.stepping import Work
 
 _NO_FAILURE: Final = frozenset({"interrupted", "window-closed"})

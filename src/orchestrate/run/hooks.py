@@ -15,8 +15,8 @@ from orchestrate.domain.durations import duration
 from orchestrate.domain.plan import Step
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.actions import variables
+from orchestrate.run.access import Access
 from orchestrate.run.interruption import Interruption
-from orchestrate.run.session import Access
 
 _KEPT_CHARACTERS: Final = 16_000
 

@@ -26,7 +26,8 @@ from orchestrate.planning.staleness import is_empty
 from orchestrate.planning.statement_rules import Server
 from orchestrate.planning.statements import read_statements
 from orchestrate.planning.troubles import explain_rendering
-from orchestrate.run.session import Access, Session
+from orchestrate.run.access import Access
+from orchestrate.run.session import Session
 
 _SETTINGS: Final = ".squawk.toml"
 

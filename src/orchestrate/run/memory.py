@@ -12,7 +12,7 @@ from orchestrate.domain.events import Event
 from orchestrate.domain.observation import Observation
 from orchestrate.planning.digests import canonical_json, sha256_text
 from orchestrate.planning.drift import left_by_runs
-from orchestrate.run.session import Access
+from orchestrate.run.access import Access
 from orchestrate.stores.cached_files import CachedFiles
 
 _FORMAT: Final = "orchestrate.sight/1"

@@ -19,9 +19,10 @@ from orchestrate.domain.observation import Observation, Sight, Unreachable
 from orchestrate.domain.revisions import Graph
 from orchestrate.domain.snapshot import SchemaRows
 from orchestrate.errors import OrchestrateError
+from orchestrate.run.access import Access
 from orchestrate.run.explaining import explained
 from orchestrate.run.memory import Memory
-from orchestrate.run.session import Access, Session
+from orchestrate.run.session import Session
 from orchestrate.stores.graph_cache import GraphCache
 
 _PATIENCE_SECONDS: Final = 1.5

@@ -19,6 +19,7 @@ from orchestrate.domain.backups import Backup, BackupOrder, Verification
 from orchestrate.domain.snapshot import GRANTS
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.staleness import words
+from orchestrate.run.access import Access
 from orchestrate.run.backup_commands import restored_by_command
 from orchestrate.run.backups import (
     Stop,
@@ -33,7 +34,7 @@ from orchestrate.run.backups import (
 )
 from orchestrate.run.observe import open_session
 from orchestrate.run.scratch import ScratchPlace, scratch_database
-from orchestrate.run.session import Access, Session
+from orchestrate.run.session import Session
 from orchestrate.stores.snapshots import snapshot_from_text
 
 _SHOWN: Final = 5

@@ -14,8 +14,9 @@ from orchestrate.domain.backups import BackupOrder
 from orchestrate.domain.observation import Observation, Sight
 from orchestrate.errors import OrchestrateError
 from orchestrate.reports.backups import size
+from orchestrate.run.access import Access
 from orchestrate.run.backups import copies_of, going_with, root_of, way_to
-from orchestrate.run.session import Access, Session
+from orchestrate.run.session import Session
 
 _SQL_SHARE: Final = 3
 """A compressed dump is smaller than the database by more than this, nearly always."""

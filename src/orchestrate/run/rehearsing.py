@@ -35,10 +35,11 @@ from orchestrate.planning.rehearsals import (
     rewritten_tables,
     whole_file_lock,
 )
+from orchestrate.run.access import Access
 from orchestrate.run.explaining import explained_step
 from orchestrate.run.observe import open_session
 from orchestrate.run.scratch import carried
-from orchestrate.run.session import Access, Session
+from orchestrate.run.session import Session
 
 _NEVER_RUN = {
     "missing": "it has no downgrade",

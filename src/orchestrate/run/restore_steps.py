@@ -11,6 +11,7 @@ from orchestrate.domain.backups import Backup
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Step
 from orchestrate.errors import OrchestrateError
+from orchestrate.run.access import Access
 from orchestrate.run.backup_commands import restored_by_command
 from orchestrate.run.backups import (
     all_backups,
@@ -22,7 +23,7 @@ from orchestrate.run.backups import (
     way_to,
 )
 from orchestrate.run.proofs import check_file, what_differs
-from orchestrate.run.session import Access, Session
+from orchestrate.run.session import Session
 from orchestrate.run.stepping import Done, Trouble, Work
 
 

@@ -23,11 +23,12 @@ from orchestrate.domain.spec import Baseline
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain
 from orchestrate.planning.plan_maker import replay_steps
+from orchestrate.run.access import Access
 from orchestrate.run.hooks import run_hook
 from orchestrate.run.interruption import Interruption
 from orchestrate.run.lease_keeper import is_gone, this_host, this_person
 from orchestrate.run.observe import open_session
-from orchestrate.run.session import Access, Session
+from orchestrate.run.session import Session
 from orchestrate.stores.state import StateStore
 
 
