@@ -19,6 +19,12 @@ _PIECE: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+KEPT: Final = 4096
+"""How many tables are remembered with their objects.
+
+Where a schema is read around every revision of a run, nearly all of it is what it was before.
+"""
+
 _UNUSUAL: Final = re.compile(r"[\t\n\r\f\v\\]|  ")
 """What makes a text another one on one line; most definitions have nothing of it."""
 

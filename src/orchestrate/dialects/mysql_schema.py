@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from orchestrate.dialects.canonical import (
+    KEPT,
     clauses,
     column_order,
     make_snapshot,
@@ -22,6 +24,18 @@ __all__ = ["QUERIES", "parse"]
 _Cells = list[str | None]
 _Groups = Mapping[tuple[str, ...], Sequence[_Cells]]
 
+_OF_TABLES: Final = (
+    "tables",
+    "columns",
+    "indexes",
+    "foreign_keys",
+    "rules",
+    "checks",
+    "partitions",
+    "sequences",
+    "triggers",
+)
+"""Queries whose rows begin with the name of the table that they are about."""
 _KINDS: Final = {"BASE TABLE": "table", "SYSTEM VERSIONED": "table", "SEQUENCE": "sequence"}
 """Kinds of table; views are told by a query of their own."""
 _ROUTINE: Final = frozenset({"ALTER ROUTINE", "CREATE ROUTINE", "EXECUTE", "SHOW CREATE ROUTINE"})
@@ -38,26 +52,54 @@ _SEEN_WITH: Final = {
 def parse(rows: SchemaRows, *, version_table: str) -> Snapshot:
     """Return the canonical schema of the rows of `QUERIES`, without the version table."""
     hidden = version_table.rpartition(".")[2]
-    cells = {name: [[optional(one) for one in row] for row in rows[name]] for name in QUERIES}
-    for name in ("tables", "columns", "indexes", "foreign_keys", "rules", "checks", "partitions"):
-        cells[name] = [row for row in cells[name] if row[0] != hidden]
-    cells["triggers"] = [row for row in cells["triggers"] if row[0] != hidden]
-    kinds = {str(row[0]): _KINDS.get(str(row[1]), "") for row in cells["tables"]}
+    cells = {name: _cells(rows[name]) for name in QUERIES if name not in _OF_TABLES}
     return make_snapshot(
         "mysql",
         [
             *_database(cells["schema"]),
-            *_tables(cells, kinds),
-            *_columns(cells, kinds),
-            *_indexes(cells["indexes"]),
-            *_foreign_keys(cells),
-            *_checks(cells),
+            *(
+                one
+                for table, parts in _by_table(rows).items()
+                if table != hidden
+                for one in _of_table(tuple(map(tuple, parts)))
+            ),
             *_views(cells),
             *_routines(cells),
-            *_triggers(cells["triggers"]),
             *_events(cells["events"]),
         ],
         hidden=_hidden(cells),
+    )
+
+
+def _cells(rows: Iterable[Iterable[object]]) -> list[_Cells]:
+    return [[optional(one) for one in row] for row in rows]
+
+
+def _by_table(rows: SchemaRows) -> Mapping[str | None, list[list[tuple[object, ...]]]]:
+    """Return the rows of each table, for each query of `_OF_TABLES` in that order."""
+    found: dict[str | None, list[list[tuple[object, ...]]]] = {}
+    for place, name in enumerate(_OF_TABLES):
+        for row in rows[name]:
+            table = optional(row[0])
+            parts = found.get(table)
+            if parts is None:
+                parts = found[table] = [[] for _ in _OF_TABLES]
+            parts[place].append(tuple(row))
+    return found
+
+
+@lru_cache(maxsize=KEPT)
+def _of_table(parts: tuple[tuple[tuple[object, ...], ...], ...]) -> tuple[SchemaObject, ...]:
+    """Return the objects of one table: all that there is to say of it stands in its rows."""
+    cells = {name: _cells(part) for name, part in zip(_OF_TABLES, parts, strict=True)}
+    kinds = {str(row[0]): _KINDS.get(str(row[1]), "") for row in cells["tables"]}
+    return (
+        *_tables(cells, kinds),
+        *_columns(cells, kinds),
+        *_indexes(cells["indexes"]),
+        *_foreign_keys(cells),
+        *_checks(cells),
+        *_triggers(cells["triggers"]),
     )
 
 

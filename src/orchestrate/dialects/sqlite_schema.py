@@ -8,10 +8,11 @@ the statement in `sqlite_master` is read instead. A table left over by a batch o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from orchestrate.dialects.canonical import column_order, make_snapshot, qualified, text
+from orchestrate.dialects.canonical import KEPT, column_order, make_snapshot, qualified, text
 from orchestrate.dialects.sqlite_tokens import bracket, quote_name, render, split, tokens, unquote
 from orchestrate.domain.snapshot import SchemaObject, SchemaRows, Snapshot
 
@@ -39,18 +40,18 @@ def parse(rows: SchemaRows, *, version_table: str) -> Snapshot:
     return make_snapshot("sqlite", objects)
 
 
-def _objects(kind: str, name: str, table: str, sql: str) -> Iterator[SchemaObject]:
+@lru_cache(maxsize=KEPT)
+def _objects(kind: str, name: str, table: str, sql: str) -> tuple[SchemaObject, ...]:
     statement = tokens(sql)
     if kind == "table":
-        yield from _table(name, statement)
-    elif kind == "index":
-        yield SchemaObject(kind="index", name=qualified(table, name), definition=_index(statement))
+        return tuple(_table(name, statement))
+    if kind == "index":
+        qualified_name, definition = qualified(table, name), _index(statement)
     elif kind == "trigger":
-        yield SchemaObject(
-            kind="trigger", name=qualified(table, name), definition=_after_name(statement, 1)
-        )
+        qualified_name, definition = qualified(table, name), _after_name(statement, 1)
     else:
-        yield SchemaObject(kind=kind, name=qualified(name), definition=_after_name(statement, 1))
+        qualified_name, definition = qualified(name), _after_name(statement, 1)
+    return (SchemaObject(kind=kind, name=qualified_name, definition=definition),)
 
 
 def _after_name(statement: Sequence[str], keyword: int) -> str:
