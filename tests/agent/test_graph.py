@@ -308,6 +308,19 @@ def test_what_cannot_be_rendered_does_not_stop_the_rest(
     assert database.tables() == []
 
 
+def test_what_is_wanted_soon_is_told_on_the_way(project: Project, database: Database) -> None:
+    """About a hundred revisions at a time; together the same as in one answer, none twice."""
+    project.linear(205)
+    with Driver(project, database) as driver:
+        wanted = {"steps": None, "ways": ["up"], **driver.common}
+        heard = list(driver.agent.request("render", deadline=60, soon=True, **wanted))
+        whole = driver.agent.call("render", deadline=60, **wanted)["sql"]
+    told = [one.fields["sql"] for one in heard if one.event == "rendered"]
+    told.append(heard[-1].fields["result"]["sql"])
+    assert [len(one) for one in told] == [100, 100, 5]
+    assert {name: sql for one in told for name, sql in one.items()} == whole
+
+
 def test_an_env_py_without_offline_mode_is_an_error_of_each_step(
     project: Project, database: Database
 ) -> None:

@@ -144,16 +144,21 @@ class AgentProcess:
         self, do: str, *, deadline: float | None, **fields: Any
     ) -> Callable[[], Mapping[str, Any]]:
         """Make a request and return what waits for its result; make no other one before that."""
-        mine, ends_at = self._begin(do, deadline, fields)
+        messages = self.begin(do, deadline=deadline, **fields)
 
         def result() -> Mapping[str, Any]:
-            for message in self._answers(mine, ends_at, deadline):
+            for message in messages:
                 if message.event == "result":
                     found: Mapping[str, Any] = message.fields["result"]
                     return found
             raise AssertionError("a request ends with a result or raises")
 
         return result
+
+    def begin(self, do: str, *, deadline: float | None, **fields: Any) -> Iterator[Message]:
+        """Make a request at once, and return what `request` yields; make no other one before."""
+        mine, ends_at = self._begin(do, deadline, fields)
+        return self._answers(mine, ends_at, deadline)
 
     def tell(self, do: str, **fields: Any) -> None:
         """Make a request whose end nobody waits for, and whose failure nobody is told of."""
@@ -168,8 +173,7 @@ class AgentProcess:
         the deadline (in seconds, for the whole request), and `agent-failed` when the agent ends or
         talks nonsense. May be left before its end: what still comes is dropped.
         """
-        mine, ends_at = self._begin(do, deadline, fields)
-        yield from self._answers(mine, ends_at, deadline)
+        yield from self.begin(do, deadline=deadline, **fields)
 
     def _begin(
         self, do: str, deadline: float | None, fields: Mapping[str, Any]

@@ -2385,6 +2385,10 @@ class Events:
             stepper.job.watch.statement = ("COMMIT", time.monotonic())
 
 
+RENDERED_AT_ONCE = 100
+"""After so many revisions their SQL is told, where it is wanted soon."""
+
+
 class Renderer(EnvRun):
     """Runs the bodies of revisions offline, one by one, and keeps the SQL of each."""
 
@@ -2424,6 +2428,8 @@ class Renderer(EnvRun):
         refresh_revisions(self.job, script)
         ways = self.job.request.get("ways") or ["up", "down"]
         for answer, revision in self._wanted(script):
+            if self.job.request.get("soon") and len(self.result) > RENDERED_AT_ONCE:
+                self._tell_before(answer)
             module = revision.module
             for key, name in (("up", "upgrade"), ("down", "downgrade")):
                 if key not in ways:
@@ -2446,6 +2452,12 @@ class Renderer(EnvRun):
                     answer[f"{key}_error"] = self.job.channel.scrub(first_line(error))
                     release_frames(error)
         return ()
+
+    def _tell_before(self, answer: Json) -> None:
+        """Tell what is rendered and not yet told, all but the one that is about to be."""
+        told = {name: one for name, one in self.result.items() if one is not answer}
+        self.result = {name: one for name, one in self.result.items() if one is answer}
+        self.job.channel.send("rendered", sql=told)
 
     def render(self) -> Json:
         """Return each step's SQL. A failure of env.py itself is every step's error."""

@@ -25,6 +25,7 @@ LOOKING: Final = frozenset(
         "status",
         "lint",
         "plan",
+        "rehearse",
         "apply",
         "rollback",
         "resume",

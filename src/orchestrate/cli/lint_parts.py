@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from orchestrate.adapters.squawk import squawk_program
@@ -15,6 +16,7 @@ from orchestrate.domain.findings import Finding
 from orchestrate.domain.revision_source import RevisionSource
 from orchestrate.domain.revisions import Graph, Revision
 from orchestrate.domain.spec import Environment
+from orchestrate.domain.statements import Statement
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.deeds import Deeds, deeds
 from orchestrate.planning.linting import Rendered, View, statements_of
@@ -83,10 +85,11 @@ def view_of(
     *,
     asked: Asked,
     linted: Linted,
+    read: Mapping[str, tuple[Statement, ...]] = MappingProxyType({}),
 ) -> View:
     """Return the revisions as one server would get them, with what squawk says of them.
 
-    Their SQL is read while squawk is at work.
+    Their SQL, but for what is `read` already, is read while squawk is at work.
     """
     chosen = in_range(sources, asked.range)
     names = {one.revision for one in chosen}
@@ -98,7 +101,8 @@ def view_of(
         else squawking(program, chosen, rendered, server, bench.spec.folder)
     )
     with at_work as told:
-        statements = statements_of(known, server.grammar)
+        unread = {revision: one for revision, one in known.items() if revision not in read}
+        statements = {**read, **statements_of(unread, server.grammar)}
         found = None if told is None else told()
     return View(server=server, rendered=rendered, statements=statements, squawked=found)
 

@@ -13,8 +13,9 @@ from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.spec import Environment
 from orchestrate.domain.spec_sources import CommandSource
+from orchestrate.domain.statements import Statement
 from orchestrate.errors import OrchestrateError
-from orchestrate.planning.linting import Rendered, View, lint_revisions
+from orchestrate.planning.linting import Rendered, View, lint_revisions, statements_of
 from orchestrate.planning.revision_rules import (
     journal_findings,
     listed_sources,
@@ -70,9 +71,11 @@ def _lint_project(
     checkout: Checkout | None = None
     views: list[View] = []
     for access in accesses:
-        checkout, rendered = _looked(bench, environments[0], access, checkout, linted)
-        server = server_unseen(access)
-        views.append(view_of(bench, checkout.sources, server, rendered, asked=asked, linted=linted))
+        checkout, rendered, read = _looked(bench, environments[0], access, checkout, linted)
+        server, sources = server_unseen(access), checkout.sources
+        views.append(
+            view_of(bench, sources, server, rendered, asked=asked, linted=linted, read=read)
+        )
     if checkout is None:
         raise AssertionError("there is always an access")
     chosen = in_range(checkout.sources, asked.range)
@@ -140,8 +143,8 @@ def _looked(
     access: Access,
     checkout: Checkout | None,
     linted: Linted,
-) -> tuple[Checkout, Mapping[str, Rendered]]:
-    """Return the project's files, and their SQL as for the server of one of its environments."""
+) -> tuple[Checkout, Mapping[str, Rendered], Mapping[str, tuple[Statement, ...]]]:
+    """Return the project's files, their SQL as for a server, and what of that was read by now."""
     with open_session(access) as session:
         try:
             survey = survey_files(session)
@@ -153,15 +156,20 @@ def _looked(
             # The library is imported while the agent is at work.
             read_statements("", "")
             _refuse_elsewhere(checkout, places, access)
-            if rendering is not None:
-                return checkout, keep_sql(cache, checkout.sources, rendering())
-            return checkout, with_kept(cache, kept, checkout.sources, session)
+            if rendering is None:
+                return checkout, with_kept(cache, kept, checkout.sources, session), {}
+            rendered: dict[str, Rendered] = {}
+            read: dict[str, tuple[Statement, ...]] = {}
+            for batch in rendering:
+                rendered.update(batch)
+                read.update(statements_of(batch, access.dialect.grammar))
+            return checkout, keep_sql(cache, checkout.sources, rendered), read
         except OrchestrateError as error:
             session.kill()
             if checkout is None or error.code == "usage":
                 raise
             linted.notes.append(f"No SQL as for {access.dialect.title}: {error.message}")
-            return checkout, {}
+            return checkout, {}, {}
 
 
 def _refuse_elsewhere(checkout: Checkout, places: Iterable[Path], access: Access) -> None:

@@ -81,12 +81,12 @@ def _carried_out(
 ) -> Rehearsal:
     say = bench.invocation.say
     say(f"Rehearsing {plan.environment}: making a clone")
-    with clone_of(original, source) as (access, clone):
+    with clone_of(original, source) as (session, clone):
         for one in clone.passed_over:
             say(f"  not taken: {one}")
         large = f", {size(clone.bytes)}" if clone.bytes is not None else ""
         say(f"  made from {origin(clone)}{large}")
-        came: Rehearsed = rehearsed(access, plan, original.chain, say, forward_only=forward_only)
+        came: Rehearsed = rehearsed(session, plan, original.chain, say, forward_only=forward_only)
     now = bench.clock.now()
     upgrades = [step for step in plan.steps if step.kind == "upgrade"]
     return Rehearsal(

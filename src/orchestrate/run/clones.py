@@ -35,6 +35,7 @@ from orchestrate.run.lease_keeper import is_gone
 from orchestrate.run.observe import open_session
 from orchestrate.run.proofs import check_file
 from orchestrate.run.scratch import ScratchPlace, carried, scratch_database
+from orchestrate.run.session import Session
 
 _FOLDER: Final = "rehearsal-"
 _FILE: Final = "clone"
@@ -56,8 +57,8 @@ class Original:
 
 
 @contextmanager
-def clone_of(original: Original, wanted: CloneSource | None) -> Iterator[tuple[Access, Clone]]:
-    """Make a clone at the target's revision, yield the way to it, and drop it in any case.
+def clone_of(original: Original, wanted: CloneSource | None) -> Iterator[tuple[Session, Clone]]:
+    """Make a clone at the target's revision, yield an agent that saw it, and drop it in any case.
 
     Raises what keeps the `wanted` one from being made; without a wish the next best is tried.
     """
@@ -71,17 +72,20 @@ def clone_of(original: Original, wanted: CloneSource | None) -> Iterator[tuple[A
     for source in sources:
         with scratch_database(original.place, secrets.token_hex(6)) as access:
             try:
-                clone = _made(original, source, access)
+                session, clone = _made(original, source, access)
             except OrchestrateError as error:
                 if source == sources[-1] or error.code == "state-unavailable":
                     raise
                 passed.append(f"{source}: {error.message}")
                 continue
-            yield access, replace(clone, passed_over=tuple(passed))
+            try:
+                yield session, replace(clone, passed_over=tuple(passed))
+            finally:
+                session.kill()
             return
 
 
-def _made(original: Original, source: CloneSource, access: Access) -> Clone:
+def _made(original: Original, source: CloneSource, access: Access) -> tuple[Session, Clone]:
     began, at = time.monotonic(), original.place.clock.now()
     copy: Backup | None = None
     match source:
@@ -102,7 +106,7 @@ def _finished(  # noqa: PLR0917  (private, called once)
     copy: Backup | None,
     at: datetime,
     began: float,
-) -> Clone:
+) -> tuple[Session, Clone]:
     """Bring a clone to the target's revision and return what is to be said of it."""
     session = open_session(access)
     try:
@@ -127,11 +131,11 @@ def _finished(  # noqa: PLR0917  (private, called once)
             session = carried(session, steps, mode)
         measures = access.dialect.measures
         rows = session.query({"size": measures.size})["size"] if measures else []
-        session.agent.close()
-    finally:
+    except BaseException:
         session.kill()
+        raise
     revisions = sum(len(step.parts) or 1 for step in steps if step.kind == "upgrade")
-    return Clone(
+    clone = Clone(
         source=source,
         copy=copy.id if copy else None,
         made_at=at,
@@ -139,6 +143,7 @@ def _finished(  # noqa: PLR0917  (private, called once)
         seconds=round(time.monotonic() - began, 3),
         brought_up=0 if source == "schema" else revisions,
     )
+    return session, clone
 
 
 def _restored(original: Original, access: Access) -> Backup:

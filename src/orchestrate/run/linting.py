@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from orchestrate.adapters.agent_process import Message
 from orchestrate.adapters.squawk import squawk_at_work
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.locks import TableSize, version_numbers
@@ -92,17 +93,29 @@ def read_files(paths: Iterable[Path], folder: Path) -> tuple[RevisionSource, ...
     return tuple(found)
 
 
-def render_soon(session: Session) -> Callable[[], Mapping[str, Rendered]]:
-    """Have all revisions rendered while we read them; make no other request before that."""
-    answer = session.agent.later(
+def render_soon(session: Session) -> Iterator[Mapping[str, Rendered]]:
+    """Have all revisions rendered while we read them; make no other request before the end.
+
+    Yields what is rendered, some revisions at a time, so that it can be read meanwhile.
+    """
+    messages = session.agent.begin(
         "render",
         deadline=session.access.agent_timeout,
         **session.access.common,
         steps=None,
         only_plain=True,
         ways=["up"],
+        soon=True,
     )
-    return lambda: _rendered(answer()["sql"])
+    return _batches(messages)
+
+
+def _batches(messages: Iterable[Message]) -> Iterator[Mapping[str, Rendered]]:
+    for message in messages:
+        if message.event == "rendered":
+            yield _rendered(message.fields["sql"])
+        elif message.event == "result":
+            yield _rendered(message.fields["result"]["sql"])
 
 
 def render(session: Session, revisions: Sequence[str]) -> Mapping[str, Rendered]:

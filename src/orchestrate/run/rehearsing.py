@@ -57,24 +57,23 @@ class Rehearsed:
 
 
 def rehearsed(
-    access: Access,
+    session: Session,
     plan: Plan,
     chain: Chain,
     say: Callable[[str], None],
     *,
     forward_only: bool = False,
 ) -> Rehearsed:
-    """Carry a plan's revisions out on the clone that `access` leads to."""
+    """Carry a plan's revisions out on the clone that this agent has seen, and end the agent."""
     stage = _Stage(
-        access=access,
+        access=session.access,
         plan=plan,
         chain=chain,
         say=say,
-        session=open_session(access),
+        session=session,
         forward_only=forward_only,
     )
     try:
-        stage.session.observe()
         stage.forward()
         if stage.trouble is None:
             stage.check()
