@@ -21,11 +21,9 @@ def test_other_json(tmp_path: Path, told: object) -> None:
     program = tmp_path / "squawk"
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(told)}\nEND\n")
     program.chmod(0o755)
-    texts = {"r1": "SELECT 1;"}
-    with (
-        pytest.raises(OrchestrateError) as caught,
-        squawk_at_work(str(program), texts, folder=tmp_path, version=None) as remarks,
-    ):
-        remarks()
+    with squawk_at_work(str(program), folder=tmp_path, version=None) as squawk:
+        squawk.give({"r1": "SELECT 1;"})
+        with pytest.raises(OrchestrateError) as caught:
+            squawk.remarks()
     assert caught.value.code == "command-failed"
     assert "its JSON is not what" in caught.value.message

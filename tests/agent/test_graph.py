@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import hashlib
+import os
 import types
 from pathlib import Path
 from typing import Any
@@ -308,17 +309,45 @@ def test_what_cannot_be_rendered_does_not_stop_the_rest(
     assert database.tables() == []
 
 
-def test_what_is_wanted_soon_is_told_on_the_way(project: Project, database: Database) -> None:
-    """About a hundred revisions at a time; together the same as in one answer, none twice."""
-    project.linear(205)
-    with Driver(project, database) as driver:
-        wanted = {"steps": None, "ways": ["up"], **driver.common}
-        heard = list(driver.agent.request("render", deadline=60, soon=True, **wanted))
-        whole = driver.agent.call("render", deadline=60, **wanted)["sql"]
+def rendered_soon(driver: Driver) -> list[dict[str, Any]]:
+    """Return what is told of all revisions on the way, and then at the end."""
+    wanted = {"steps": None, "ways": ["up"], **driver.common}
+    heard = list(driver.agent.request("render", deadline=60, soon=True, **wanted))
     told = [one.fields["sql"] for one in heard if one.event == "rendered"]
-    told.append(heard[-1].fields["result"]["sql"])
-    assert [len(one) for one in told] == [100, 100, 5]
+    return [*told, heard[-1].fields["result"]["sql"]]
+
+
+@pytest.mark.parametrize("number", [205, 405])
+def test_what_is_wanted_soon_is_told_on_the_way(
+    project: Project, database: Database, number: int
+) -> None:
+    """About a hundred revisions at a time; together the same as in one answer, none twice."""
+    project.linear(number)
+    with Driver(project, database) as driver:
+        told = rendered_soon(driver)
+        whole = driver.ask("render", steps=None, ways=["up"])["sql"]
+    assert len(told[0]) == 100
+    assert sum(map(len, told)) == len(whole) == number
     assert {name: sql for one in told for name, sql in one.items()} == whole
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_half_of_the_revisions_is_rendered_by_a_second_process(
+    project: Project, database: Database, *, dies: bool
+) -> None:
+    """If that one dies, the first one does its work: here where no other thread is alive."""
+    death = "import threading\nif threading.active_count() == 1:\n    os._exit(1)\n"
+    for number in range(1, 406):
+        body = "import os\n" + (death if dies and number == 1 else "")
+        down = f"r{number - 1:03}" if number > 1 else None
+        told = 'op.execute(f"SELECT {os.getpid()}")'
+        project.revision(f"r{number:03}", down=down, upgrade=body + told)
+    with Driver(project, database) as driver:
+        found = [sql for one in rendered_soon(driver) for sql in one.values()]
+    assert len(found) == 405
+    processes = {one["up"] for one in found}
+    assert None not in processes
+    assert len(processes) == (1 if dies or len(os.sched_getaffinity(0)) == 1 else 2)
 
 
 def test_an_env_py_without_offline_mode_is_an_error_of_each_step(

@@ -1,4 +1,4 @@
-"""squawk, a linter of PostgreSQL's SQL: one call for all revisions, its JSON turned into values.
+"""squawk, a linter of PostgreSQL's SQL: one call for many revisions, its JSON turned into values.
 
 https://squawkhq.com. Its package is a program in a wheel; nothing of it is imported.
 """
@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +23,8 @@ from orchestrate.errors import OrchestrateError
 _SECONDS: Final = 300
 _IN_MEMORY: Final = "/dev/shm"  # noqa: S108  (the folder made in it has a name of its own)
 _FOUND_SOMETHING: Final = 1
-_OUT: Final = "out.json"
-_ERRORS: Final = "errors.txt"
+_MANY: Final = 500
+"""As soon as so many texts wait, it is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,26 +48,98 @@ def squawk_program() -> str | None:
 
 
 @contextmanager
-def squawk_at_work(
-    program: str, texts: Mapping[str, str], *, folder: Path, version: str | None
-) -> Iterator[Callable[[], tuple[SquawkRemark, ...]]]:
-    """Have squawk judge texts, by their keys, while the body does something else.
+def squawk_at_work(program: str, *, folder: Path, version: str | None) -> Iterator[Squawk]:
+    """Yield a squawk that judges texts while the body does something else, and end it.
 
-    What the body gets waits for all that squawk has to say. It is run in `folder`, where it looks
-    for its own settings, `.squawk.toml`. `version` is PostgreSQL's, as `15.18`. Raises
-    `command-failed` when it cannot be run or talks nonsense.
+    It is run in `folder`, where it looks for its own settings, `.squawk.toml`. `version` is
+    PostgreSQL's, as `15.18`.
     """
-    keys = list(texts)
-    if not keys:
-        yield tuple
-        return
+    # Each text is what one revision does inside its transaction.
+    command = [program, "--reporter", "json", "--assume-in-transaction"]
+    command += ["--pg-version", version] if version else []
     with tempfile.TemporaryDirectory(prefix="orchestrate-lint-", dir=_memory()) as name:
-        paths = [Path(name) / f"{number}.sql" for number in range(len(keys))]
-        for path, key in zip(paths, keys, strict=True):
-            path.write_text(texts[key], "utf-8")
-        by_path = {str(path): key for path, key in zip(paths, keys, strict=True)}
-        with _started(program, paths, folder=folder, version=version) as process:
-            yield lambda: _remarks(_told(process, Path(name)), by_path)
+        squawk = Squawk(command, folder=folder, place=Path(name))
+        try:
+            yield squawk
+        finally:
+            squawk.kill()
+
+
+class Squawk:
+    """Calls of squawk on texts, as they come; each call judges many."""
+
+    def __init__(self, command: Sequence[str], *, folder: Path, place: Path) -> None:
+        self._command = command
+        self._folder = folder
+        self._place = place
+        self._keys: dict[str, str] = {}
+        """By the path of a text."""
+        self._waiting: list[str] = []
+        """Paths of texts that no call was made for."""
+        self._calls: list[subprocess.Popen[bytes]] = []
+
+    def give(self, texts: Mapping[str, str]) -> None:
+        """Have texts judged, by their keys. Raises `command-failed` when it cannot be run."""
+        for key, text in texts.items():
+            path = self._place / f"{len(self._keys)}.sql"
+            path.write_text(text, "utf-8")
+            self._keys[str(path)] = key
+            self._waiting.append(str(path))
+        if len(self._waiting) >= _MANY:
+            self._call()
+
+    def remarks(self) -> tuple[SquawkRemark, ...]:
+        """Wait for all that it has to say.
+
+        Raises `command-failed` when it cannot be run or talks nonsense.
+        """
+        if self._waiting:
+            self._call()
+        return tuple(
+            remark
+            for number in range(len(self._calls))
+            for remark in _remarks(self._told(number), self._keys)
+        )
+
+    def kill(self) -> None:
+        """End what is still at work."""
+        for process in self._calls:
+            process.kill()  # nothing, where it has ended
+            process.wait()
+
+    def _call(self) -> None:
+        paths, self._waiting = self._waiting, []
+        out, errors = self._said(len(self._calls))
+        # Into files: nobody reads while it is at work, and a pipe that is full would hold it up.
+        with out.open("wb") as stdout, errors.open("wb") as stderr:
+            try:
+                process = subprocess.Popen(
+                    [*self._command, *paths],
+                    cwd=self._folder,
+                    # On GitHub it would print annotations of files that nobody has.
+                    env=child_environ({"SQUAWK_DISABLE_GITHUB_ANNOTATIONS": "1"}),
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                )
+            except OSError as error:
+                raise _failed(str(error)) from error
+        self._calls.append(process)
+
+    def _said(self, number: int) -> tuple[Path, Path]:
+        """Return where a call writes what it has found, and its errors."""
+        return self._place / f"{number}.json", self._place / f"{number}.txt"
+
+    def _told(self, number: int) -> Any:
+        out, errors = self._said(number)
+        try:
+            status = self._calls[number].wait(timeout=_SECONDS)
+            if status in {0, _FOUND_SOMETHING}:
+                return json.loads(out.read_bytes() or b"[]")
+            problem = errors.read_text("utf-8", "replace").strip().splitlines()
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            problem = [str(error)]
+        raise _failed(problem[-1] if problem else "it said nothing")
 
 
 def _remarks(found: Any, by_path: Mapping[str, str]) -> tuple[SquawkRemark, ...]:
@@ -90,46 +162,6 @@ def _remarks(found: Any, by_path: Mapping[str, str]) -> tuple[SquawkRemark, ...]
 def _memory() -> str | None:
     """Return a folder in memory, where there is one: making 2,000 files on a disk takes seconds."""
     return _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK | os.X_OK) else None
-
-
-@contextmanager
-def _started(
-    program: str, paths: Sequence[Path], *, folder: Path, version: str | None
-) -> Iterator[subprocess.Popen[bytes]]:
-    # Each text is what one revision does inside its transaction.
-    options = ["--reporter", "json", "--assume-in-transaction"]
-    options += ["--pg-version", version] if version else []
-    place = paths[0].parent
-    # Into files: nobody reads while it is at work, and a pipe that is full would hold it up.
-    with (place / _OUT).open("wb") as out, (place / _ERRORS).open("wb") as errors:
-        try:
-            process = subprocess.Popen(
-                [program, *options, *(str(path) for path in paths)],
-                cwd=folder,
-                # On GitHub it would print annotations of files that nobody has.
-                env=child_environ({"SQUAWK_DISABLE_GITHUB_ANNOTATIONS": "1"}),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=errors,
-            )
-        except OSError as error:
-            raise _failed(str(error)) from error
-    try:
-        yield process
-    finally:
-        process.kill()  # nothing, where it has ended
-        process.wait()
-
-
-def _told(process: subprocess.Popen[bytes], place: Path) -> Any:
-    try:
-        status = process.wait(timeout=_SECONDS)
-        if status in {0, _FOUND_SOMETHING}:
-            return json.loads((place / _OUT).read_bytes() or b"[]")
-        problem = (place / _ERRORS).read_text("utf-8", "replace").strip().splitlines()
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        problem = [str(error)]
-    raise _failed(problem[-1] if problem else "it said nothing")
 
 
 def _failed(why: str) -> OrchestrateError:

@@ -2387,6 +2387,61 @@ class Events:
 
 RENDERED_AT_ONCE = 100
 """After so many revisions their SQL is told, where it is wanted soon."""
+SHARED_FROM = 400
+"""From so many revisions on, a second process renders half of them: Python uses one core."""
+
+
+def has_cores() -> bool:
+    """Tell whether a fork is sound here and has a core of its own."""
+    # Elsewhere the system's own libraries may not be used in a fork.
+    return sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1
+
+
+class Fork:
+    """A copy of this process that makes something out of what is loaded already.
+
+    It has no connection to a database and no way to the orchestrator (`Channel`), and ends with
+    its answer. What it would have said, if it dies or takes too long, has to be made here.
+    """
+
+    def __init__(self, work: Callable[[], Json]) -> None:
+        reading, writing = os.pipe()
+        with warnings.catch_warnings():
+            # Of other threads, which hold nothing that the work needs.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._pid = os.fork()
+        if not self._pid:
+            with contextlib.suppress(BaseException):
+                os.close(reading)
+                signal.alarm(LONGEST_FORK)  # nobody may be left to end it
+                with os.fdopen(writing, "wb") as answer:
+                    answer.write(json.dumps(work()).encode("utf-8"))
+            os._exit(0)
+        os.close(writing)
+        self._said = b""
+        self._reader = threading.Thread(target=self._read, args=(reading,), daemon=True)
+        self._reader.start()
+
+    def _read(self, reading: int) -> None:
+        with os.fdopen(reading, "rb") as answer:
+            self._said = answer.read()
+
+    def result(self, seconds: float) -> Json | None:
+        """Return what it made, waiting so long; None if that is not to be had."""
+        self._reader.join(seconds)
+        with contextlib.suppress(OSError):
+            if self._reader.is_alive():
+                os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+        try:
+            found: Json = json.loads(self._said.decode("utf-8"))
+        except ValueError:
+            return None
+        return found
+
+
+LONGEST_FORK = 600
+"""Seconds after which a fork is ended by the system."""
 
 
 class Renderer(EnvRun):
@@ -2401,20 +2456,21 @@ class Renderer(EnvRun):
         for step in job.request["steps"] or []:
             self._expect(step["id"])
 
-    def _expect(self, identifier: str) -> Json:
+    def _expect(self, identifier: str) -> None:
         """Keep a place for a step's SQL."""
         empty = {"up": None, "down": None, "up_error": None, "down_error": None}
-        return self.result.setdefault(identifier, empty)
+        self.result.setdefault(identifier, empty)
 
-    def _wanted(self, script: Any) -> Iterator[tuple[Json, Any]]:
-        """Return each step's answer and revision; without steps, all revisions by their names."""
+    def _wanted(self, script: Any) -> Iterator[tuple[str, Any]]:
+        """Return each step's name and revision; without steps, all revisions by their names."""
         steps = self.job.request["steps"]
         if steps is None:
             for revision in script.walk_revisions():
-                yield self._expect(revision.revision), revision
+                self._expect(revision.revision)
+                yield revision.revision, revision
         else:
             for step in steps:
-                yield self.result[step["id"]], find_revision(self.job, script, step["revision"])
+                yield step["id"], find_revision(self.job, script, step["revision"])
 
     def adjust(self, named: Json) -> None:
         """Have everything written to our buffer, as text."""
@@ -2426,38 +2482,58 @@ class Renderer(EnvRun):
         del heads
         script = context.script
         refresh_revisions(self.job, script)
-        ways = self.job.request.get("ways") or ["up", "down"]
-        for answer, revision in self._wanted(script):
-            if self.job.request.get("soon") and len(self.result) > RENDERED_AT_ONCE:
-                self._tell_before(answer)
-            module = revision.module
-            for key, name in (("up", "upgrade"), ("down", "downgrade")):
-                if key not in ways:
-                    continue
-                start = self.buffer.tell()
-                try:
-                    body = getattr(module, name, None)
-                    if body is None:
-                        answer[f"{key}_error"] = f"there is no function `{name}`"
-                        continue
-                    if self.job.request.get("only_plain") and not (
-                        is_plainly_plain(body, module) or is_plain(revision.path, name)
-                    ):
-                        answer[f"{key}_error"] = "it does more than call Alembic and SQLAlchemy"
-                        continue
-                    body()
-                    self.buffer.seek(start)
-                    answer[key] = self.job.channel.scrub(self.buffer.read().strip())
-                except Exception as error:
-                    answer[f"{key}_error"] = self.job.channel.scrub(first_line(error))
-                    release_frames(error)
+        wanted = list(self._wanted(script))
+        if not self.job.request.get("soon"):
+            self._render_all(wanted)
+            return ()
+        half = len(wanted) // 2 if len(wanted) >= SHARED_FROM and has_cores() else len(wanted)
+        helper = Fork(lambda: self._render_all(wanted[half:])) if half < len(wanted) else None
+        began = time.monotonic()
+        self._render_soon(wanted[:half])
+        found = helper.result(4 * (time.monotonic() - began) + 5) if helper else None
+        if found is None:
+            self._render_soon(wanted[half:])
+        else:
+            self.result.update(found)
         return ()
 
-    def _tell_before(self, answer: Json) -> None:
-        """Tell what is rendered and not yet told, all but the one that is about to be."""
-        told = {name: one for name, one in self.result.items() if one is not answer}
-        self.result = {name: one for name, one in self.result.items() if one is answer}
-        self.job.channel.send("rendered", sql=told)
+    def _render_soon(self, wanted: Sequence[tuple[str, Any]]) -> None:
+        """Render revisions, telling the SQL of some at a time."""
+        for start in range(0, len(wanted), RENDERED_AT_ONCE):
+            part = wanted[start : start + RENDERED_AT_ONCE]
+            self.job.channel.send("rendered", sql=self._render_all(part))
+            for name, _ in part:
+                del self.result[name]
+
+    def _render_all(self, wanted: Sequence[tuple[str, Any]]) -> dict[str, Json]:
+        """Render revisions and return their answers."""
+        ways = self.job.request.get("ways") or ["up", "down"]
+        for name, revision in wanted:
+            for key, body in (("up", "upgrade"), ("down", "downgrade")):
+                if key in ways:
+                    self._render_one(self.result[name], revision, key, body)
+        return {name: self.result[name] for name, _ in wanted}
+
+    def _render_one(self, answer: Json, revision: Any, key: str, name: str) -> None:
+        """Render one way of one revision, or note why that cannot be done."""
+        module = revision.module
+        start = self.buffer.tell()
+        try:
+            body = getattr(module, name, None)
+            if body is None:
+                answer[f"{key}_error"] = f"there is no function `{name}`"
+                return
+            if self.job.request.get("only_plain") and not (
+                is_plainly_plain(body, module) or is_plain(revision.path, name)
+            ):
+                answer[f"{key}_error"] = "it does more than call Alembic and SQLAlchemy"
+                return
+            body()
+            self.buffer.seek(start)
+            answer[key] = self.job.channel.scrub(self.buffer.read().strip())
+        except Exception as error:
+            answer[f"{key}_error"] = self.job.channel.scrub(first_line(error))
+            release_frames(error)
 
     def render(self) -> Json:
         """Return each step's SQL. A failure of env.py itself is every step's error."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final
+from typing import Final, Self
 
 from orchestrate.adapters.squawk import squawk_program
 from orchestrate.adapters.url_sources import resolve_state_url
@@ -26,6 +25,7 @@ from orchestrate.planning.revision_rules import (
 )
 from orchestrate.planning.statement_rules import Server
 from orchestrate.run.linting import (
+    Squawking,
     squawking,
 )
 
@@ -77,49 +77,74 @@ def _has_journal(bench: Workbench) -> bool:
     return not url.is_sqlite_file or Path(url.database or "").exists()
 
 
-def view_of(
-    bench: Workbench,
-    sources: Sequence[RevisionSource],
-    server: Server,
-    rendered: Mapping[str, Rendered],
-    *,
-    asked: Asked,
-    linted: Linted,
-    read: Mapping[str, tuple[Statement, ...]] = MappingProxyType({}),
-) -> View:
-    """Return the revisions as one server would get them, with what squawk says of them.
+class Reading:
+    """Revisions' SQL for one server, read as it comes: for our own rules, and by squawk."""
 
-    Their SQL, but for what is `read` already, is read while squawk is at work.
-    """
-    chosen = in_range(sources, asked.range)
-    names = {one.revision for one in chosen}
-    known = {revision: one for revision, one in rendered.items() if revision in names}
-    program = _squawk(server, rendered, asked, linted)
-    at_work: AbstractContextManager[Callable[[], Mapping[str, Sequence[Finding]]] | None] = (
-        nullcontext()
-        if program is None
-        else squawking(program, chosen, rendered, server, bench.spec.folder)
-    )
-    with at_work as told:
-        unread = {revision: one for revision, one in known.items() if revision not in read}
-        statements = {**read, **statements_of(unread, server.grammar)}
-        found = None if told is None else told()
-    return View(server=server, rendered=rendered, statements=statements, squawked=found)
+    def __init__(self, bench: Workbench, server: Server, asked: Asked, linted: Linted) -> None:
+        self._server = server
+        self._asked = asked
+        self._linted = linted
+        self._folder = bench.spec.folder
+        self._chosen: Sequence[RevisionSource] = ()
+        self._names: set[str | None] = set()
+        self._rendered: dict[str, Rendered] = {}
+        self._statements: dict[str, tuple[Statement, ...]] = {}
+        self._squawking: Squawking | None = None
+        self._exits = ExitStack()
 
+    def __enter__(self) -> Self:
+        return self
 
-def _squawk(
-    server: Server, rendered: Mapping[str, Rendered], asked: Asked, linted: Linted
-) -> str | None:
-    """Return the program, where there is something for it; note that it is missing."""
-    if server.grammar != _SQUAWKS or not asked.squawk or not rendered:
-        return None
-    program = squawk_program()
-    if program is None:
-        linted.notes.append(
-            "squawk is not installed, so that its rules for PostgreSQL are left out: "
-            "`pip install 'orchestrate[lint]'`, or `--no-squawk` to have it said no more"
+    def __exit__(self, *_: object) -> None:
+        self._exits.close()
+
+    def choose(self, sources: Sequence[RevisionSource]) -> None:
+        """Find those revisions that are asked about. Raises `unknown-revision`."""
+        self._chosen = in_range(sources, self._asked.range)
+        self._names = {one.revision for one in self._chosen}
+
+    def take(self, rendered: Mapping[str, Rendered]) -> None:
+        """Read the SQL of some revisions, as far as they are asked about.
+
+        Raises `command-failed` for squawk.
+        """
+        known = {revision: one for revision, one in rendered.items() if revision in self._names}
+        if known and not self._rendered:
+            self._call_squawk()
+        if self._squawking is not None:
+            self._squawking.give(known)
+        self._rendered.update(known)
+        self._statements.update(statements_of(known, self._server.grammar))
+
+    def forget(self) -> None:
+        """Forget the SQL: not all of it is to be had."""
+        self._rendered, self._statements, self._squawking = {}, {}, None
+
+    def view(self) -> View:
+        """Return the revisions as the server would get them, with what squawk says of them.
+
+        Raises `command-failed` for squawk.
+        """
+        return View(
+            server=self._server,
+            rendered=self._rendered,
+            statements=self._statements,
+            squawked=self._squawking.told(self._chosen) if self._squawking else None,
         )
-    return program
+
+    def _call_squawk(self) -> None:
+        """Have squawk at work, where there is something for it; note that it is missing."""
+        if self._server.grammar != _SQUAWKS or not self._asked.squawk:
+            return
+        program = squawk_program()
+        if program is None:
+            self._linted.notes.append(
+                "squawk is not installed, so that its rules for PostgreSQL are left out: "
+                "`pip install 'orchestrate[lint]'`, or `--no-squawk` to have it said no more"
+            )
+            return
+        at_work = squawking(program, self._server, self._folder)
+        self._squawking = self._exits.enter_context(at_work)
 
 
 _SQUAWKS: Final = "postgres"

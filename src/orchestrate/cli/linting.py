@@ -6,16 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from orchestrate.cli.kept_sql import cache_for, keep_sql, with_kept
-from orchestrate.cli.lint_parts import Asked, Linted, done_there, in_range, ordered, view_of
+from orchestrate.cli.lint_parts import Asked, Linted, Reading, done_there, in_range, ordered
 from orchestrate.cli.linting_environment import lint_environment, project_folder
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.spec import Environment
 from orchestrate.domain.spec_sources import CommandSource
-from orchestrate.domain.statements import Statement
 from orchestrate.errors import OrchestrateError
-from orchestrate.planning.linting import Rendered, View, lint_revisions, statements_of
+from orchestrate.planning.linting import Rendered, View, lint_revisions
 from orchestrate.planning.revision_rules import (
     journal_findings,
     listed_sources,
@@ -71,11 +70,14 @@ def _lint_project(
     checkout: Checkout | None = None
     views: list[View] = []
     for access in accesses:
-        checkout, rendered, read = _looked(bench, environments[0], access, checkout, linted)
-        server, sources = server_unseen(access), checkout.sources
-        views.append(
-            view_of(bench, sources, server, rendered, asked=asked, linted=linted, read=read)
-        )
+        with Reading(bench, server_unseen(access), asked, linted) as reading:
+            try:
+                checkout = _looked(bench, environments[0], access, checkout, reading)
+            except _NotRenderedError as error:
+                checkout = error.checkout
+                reading.forget()
+                linted.notes.append(f"No SQL as for {access.dialect.title}: {error}")
+            views.append(reading.view())
     if checkout is None:
         raise AssertionError("there is always an access")
     chosen = in_range(checkout.sources, asked.range)
@@ -137,14 +139,22 @@ def _made_up(bench: Workbench, environment: Environment, dialect: str) -> Access
     return bench.access_to(url, bench.spec, environment)
 
 
+class _NotRenderedError(Exception):
+    """The files were read, and their SQL is not to be had."""
+
+    def __init__(self, checkout: Checkout, why: str) -> None:
+        super().__init__(why)
+        self.checkout = checkout
+
+
 def _looked(
     bench: Workbench,
     environment: Environment,
     access: Access,
     checkout: Checkout | None,
-    linted: Linted,
-) -> tuple[Checkout, Mapping[str, Rendered], Mapping[str, tuple[Statement, ...]]]:
-    """Return the project's files, their SQL as for a server, and what of that was read by now."""
+    reading: Reading,
+) -> Checkout:
+    """Read the project's files, and their SQL as for the server of one of its environments."""
     with open_session(access) as session:
         try:
             survey = survey_files(session)
@@ -156,20 +166,21 @@ def _looked(
             # The library is imported while the agent is at work.
             read_statements("", "")
             _refuse_elsewhere(checkout, places, access)
+            reading.choose(checkout.sources)
             if rendering is None:
-                return checkout, with_kept(cache, kept, checkout.sources, session), {}
+                reading.take(with_kept(cache, kept, checkout.sources, session))
+                return checkout
             rendered: dict[str, Rendered] = {}
-            read: dict[str, tuple[Statement, ...]] = {}
-            for batch in rendering:
-                rendered.update(batch)
-                read.update(statements_of(batch, access.dialect.grammar))
-            return checkout, keep_sql(cache, checkout.sources, rendered), read
+            for some in rendering:
+                reading.take(some)
+                rendered.update(some)
+            keep_sql(cache, checkout.sources, rendered)
         except OrchestrateError as error:
             session.kill()
-            if checkout is None or error.code == "usage":
+            if checkout is None or error.code in {"usage", "unknown-revision", "command-failed"}:
                 raise
-            linted.notes.append(f"No SQL as for {access.dialect.title}: {error.message}")
-            return checkout, {}, {}
+            raise _NotRenderedError(checkout, error.message) from error
+    return checkout
 
 
 def _refuse_elsewhere(checkout: Checkout, places: Iterable[Path], access: Access) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from orchestrate.cli.lint_parts import Asked, Linted, done_there, ordered, view_of
+from orchestrate.cli.lint_parts import Asked, Linted, Reading, done_there, ordered
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.observation import Observation
@@ -46,9 +46,11 @@ def lint_environment(bench: Workbench, environment: Environment, asked: Asked) -
         sources = _sources(bench, environment, pending)
         rendered = render(session, [one.id for one in pending]) if pending else {}
         server = server_seen(access, session, observation)
-    view = view_of(
-        bench, sources, server, rendered, asked=Asked(squawk=asked.squawk), linted=linted
-    )
+    # What is pending is already what was asked for.
+    with Reading(bench, server, replace(asked, range=None), linted) as reading:
+        reading.choose(sources)
+        reading.take(rendered)
+        view = reading.view()
     linted.revisions = len(pending)
     listed = _shown(bench, environment, listed_graph(seen.graph))
     local = local_modules(bench, environment)

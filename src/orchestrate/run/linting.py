@@ -6,14 +6,14 @@ Nothing is written to any database, and without an environment none is reached.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from orchestrate.adapters.agent_process import Message
-from orchestrate.adapters.squawk import squawk_at_work
+from orchestrate.adapters.squawk import Squawk, squawk_at_work
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.locks import TableSize, version_numbers
 from orchestrate.domain.observation import Observation
@@ -175,40 +175,41 @@ def _sizes(session: Session, text: str | None) -> tuple[TableSize, ...] | None:
 
 
 @contextmanager
-def squawking(
-    program: str,
-    sources: Sequence[RevisionSource],
-    rendered: Mapping[str, Rendered],
-    server: Server,
-    folder: Path,
-) -> Iterator[Callable[[], Mapping[str, Sequence[Finding]]]]:
-    """Have squawk judge the revisions' SQL while the body does something else.
-
-    What the body gets waits for what it says, by revision, and raises `command-failed`.
-    """
-    by_revision = {one.revision: one for one in sources if one.revision is not None}
-    texts = {
-        revision: one.sql
-        for revision, one in rendered.items()
-        if one.sql and revision in by_revision
-    }
-    configured = (folder / _SETTINGS).exists()
+def squawking(program: str, server: Server, folder: Path) -> Iterator[Squawking]:
+    """Yield a squawk that judges revisions' SQL while the body does something else."""
     numbers = version_numbers(server.version)
     version = ".".join(str(one) for one in numbers[:2]) if numbers else None
+    with squawk_at_work(program, folder=folder, version=version) as squawk:
+        yield Squawking(squawk, server, configured=(folder / _SETTINGS).exists())
 
-    def told() -> Mapping[str, Sequence[Finding]]:
+
+class Squawking:
+    """What squawk says of revisions."""
+
+    def __init__(self, squawk: Squawk, server: Server, *, configured: bool) -> None:
+        self._squawk = squawk
+        self._server = server
+        self._configured = configured
+        self._texts: dict[str, str] = {}
+
+    def give(self, rendered: Mapping[str, Rendered]) -> None:
+        """Have the SQL of revisions judged. Raises `command-failed`."""
+        texts = {revision: one.sql for revision, one in rendered.items() if one.sql}
+        self._texts.update(texts)
+        self._squawk.give(texts)
+
+    def told(self, sources: Iterable[RevisionSource]) -> Mapping[str, Sequence[Finding]]:
+        """Wait for what it says, and return it by revision. Raises `command-failed`."""
+        by_revision = {one.revision: one for one in sources}
         found: dict[str, list[Finding]] = {}
-        for one in remarks():
-            if is_told(one.rule, configured=configured):
+        for one in self._squawk.remarks():
+            if one.key in by_revision and is_told(one.rule, configured=self._configured):
                 source = by_revision[one.key]
-                line = _line(source, texts[one.key], one.line, server)
+                line = _line(source, self._texts[one.key], one.line, self._server)
                 found.setdefault(one.key, []).append(
                     placed_squawk(source, one.rule, one.message, one.help, line)
                 )
         return found
-
-    with squawk_at_work(program, texts, folder=folder, version=version) as remarks:
-        yield told
 
 
 def _line(source: RevisionSource, sql: str, line: int, server: Server) -> int:
