@@ -187,6 +187,84 @@ def test_what_has_no_way_back_and_what_fails(prod: Workspace, database: Database
     assert "nothing to do" in prod.ok("rehearse", "prod").stdout
 
 
+def test_on_generated_rows(prod: Workspace, database: Database) -> None:
+    """A clone of revisions alone has rows, as many as are asked for, and all that is told of them."""
+    prod.project.revision_file("r003").unlink()
+    prod.project.revision_file("r004").unlink()
+    prod.project.revision(
+        "r003",
+        down="r002",
+        upgrade="""
+            op.execute("UPDATE t1 SET note = 'x' WHERE note IS NULL")
+            op.execute("DELETE FROM t1 WHERE id > 50")
+        """,
+        downgrade="pass",
+        doc="a data migration",
+    )
+    found = rehearsed(prod, "--from", "schema")
+    clone = found["clone"]
+    assert (clone["source"], clone["generated_rows"], clone["filled_tables"]) == ("schema", 100, 1)
+    assert clone["left_empty"] == []
+    fill, data = found["steps"]
+    update = next(one for one in fill["statements"] if one["text"].startswith("UPDATE"))
+    assert update["rows"] == 100
+    assert data["verdict"] == "irreversible"  # by its rows: without any, nobody would know
+    assert any("rows where it had 100" in one for one in data["reasons"])
+    text = prod.ok("rehearse", "prod", "--from", "schema", "--rows", "7").stdout
+    assert "its schema with 7 generated rows in 1 table" in text
+    markdown = prod.ok("rehearse", "prod", "--from", "schema", "--format", "markdown").stdout
+    assert "on its schema with 100 generated rows in 1 table" in markdown
+    plan = prod.ok("plan", "prod", "--format", "json").json()
+    (told,) = [one for one in plan["findings"] if one["code"] == "rehearsed"]
+    assert "on its schema with 100 generated rows in 1 table" in told["message"]
+    assert {one["estimate_seconds"] for one in plan["steps"]} == {None}
+    assert scratch_databases(database) == []
+    without = rehearsed(prod, "--from", "schema", "--rows", "0")
+    assert without["clone"]["generated_rows"] == 0
+    assert without["steps"][1]["verdict"] == "reversible"
+
+
+def test_rows_that_the_schema_allows_and_a_revision_does_not(
+    workspace: Workspace, database: Database
+) -> None:
+    """It fails as it would on such rows; what that is worth is said, and tables left empty are."""
+    workspace.project.revision(
+        "r001",
+        down=None,
+        upgrade="""
+            op.create_table(
+                "t1",
+                sa.Column("id", sa.Integer, primary_key=True),
+                sa.Column("name", sa.String(40)),
+                sa.Column("kind", sa.String(10), sa.CheckConstraint("kind IN ('a', 'b')"), nullable=False),
+            )
+            op.create_table(
+                "t2",
+                sa.Column("id", sa.Integer, primary_key=True),
+                sa.Column("a", sa.Integer, sa.CheckConstraint("a * a = 2"), nullable=False),
+            )
+        """,
+    )
+    workspace.project.revision(
+        "r002", down="r001", upgrade='op.create_index("one", "t1", ["name"], unique=True)'
+    )
+    workspace.environment("prod", database)
+    workspace.ok("apply", "prod", "--to", "r001", "--yes")
+    found = rehearsed(workspace, "--from", "schema", status=1)
+    assert found["trouble"]["step"] == "001-r002"
+    assert found["clone"]["generated_rows"] == 100
+    (empty,) = found["clone"]["left_empty"]
+    assert empty["table"] == "t2"
+    assert "constraint" in empty["reason"].lower()
+    (remark,) = found["remarks"]
+    assert "the schema allows them, and prod may have none like them" in remark
+    text = workspace.call("rehearse", "prod", "--from", "schema")
+    assert "left empty  t2: " in text.stdout
+    assert "left empty: t2: " in text.stderr
+    rehearsed(workspace, "--from", "schema", "--rows", "0")
+    assert scratch_databases(database) == []
+
+
 @pytest.mark.parametrize("way", [(), ("--forward-only",)])
 def test_a_file_that_is_not_there_yet(
     workspace: Workspace, new_database: NewDatabase, way: tuple[str, ...]

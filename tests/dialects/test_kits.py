@@ -43,6 +43,9 @@ def test_texts_hold_nothing_a_driver_would_replace(backend: str) -> None:
     for text in texts(dialect_for(backend).kit(lock_timeout=1.5, statement_timeout=0.25)):
         assert not re.search(r"[%;]|(?<!:):(?!:)", text), text
         assert set(re.findall(r"{(.*?)}", text)) <= {"pid", "key"}
+    filling = dialect_for(backend).filling
+    for text in filling.queries.values() if filling else ():
+        assert not re.search(r"[%;{}]|(?<!:):(?!:)", text), text
 
 
 def test_every_backend_has_a_dialect() -> None:

@@ -12,6 +12,7 @@ from orchestrate.domain.events import Event
 from orchestrate.domain.plan import Plan, Step
 from orchestrate.domain.rehearsals import (
     Clone,
+    EmptyTable,
     HeldLock,
     MeasuredStatement,
     Rehearsal,
@@ -25,6 +26,7 @@ from orchestrate.planning.rehearsals import (
     judged,
     kept_value,
     lost,
+    origin,
     rehearsal_from_value,
     rehearsal_gate,
     rehearsals_of,
@@ -32,6 +34,7 @@ from orchestrate.planning.rehearsals import (
     rewritten_tables,
     whole_file_lock,
 )
+from orchestrate.reports.rehearsals import rehearsal_text
 from tests.support.values import plan
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -183,6 +186,31 @@ def test_the_journal_keeps_the_slowest_statements() -> None:
     assert rehearsals_of([event], "dev") == []
     failed = replace(whole, trouble=trouble_of("s"))
     assert rehearsal_from_value(kept_value(failed)).trouble == failed.trouble
+
+
+def test_generated_rows_are_told_and_are_no_estimate() -> None:
+    """The journal keeps how many there were and what was left empty; older entries have neither."""
+    clone = Clone(
+        source="schema",
+        copy=None,
+        made_at=NOW,
+        bytes=1,
+        seconds=1.0,
+        generated_rows=1,
+        filled_tables=1,
+        left_empty=(EmptyTable(table="t", reason="a circle"),),
+    )
+    found = rehearsal(step(1), clone=clone)
+    value = kept_value(found)
+    assert rehearsal_from_value(value) == found
+    assert origin(clone) == "its schema with 1 generated row in 1 table"
+    assert rehearsed_in([found]) == {}
+    for name in ("generated_rows", "filled_tables", "left_empty"):
+        del value["clone"][name]
+    assert origin(rehearsal_from_value(value).clone) == "its schema alone, without rows"
+    text = rehearsal_text(replace(found, clone=replace(clone, left_empty=clone.left_empty * 7)))
+    assert text.count("t: a circle") == 5
+    assert "… 2 more, which `--format json` has" in text
 
 
 def test_a_plan_is_told_of_the_rehearsal_of_its_very_content() -> None:

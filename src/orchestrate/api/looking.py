@@ -161,19 +161,28 @@ class Looks:
         to: str | None = None,
         source: CloneSource | None = None,
         forward_only: bool = False,
+        rows: int | None = None,
     ) -> Rehearsal | None:
         """Carry the plan out on a clone and return what was measured; None: nothing to do.
+
+        `rows` are generated for each table of a clone that is made from the revisions alone.
 
         A revision that fails there is in its `trouble`. The target is not changed.
         """
 
         def rehearsal(bench: Workbench) -> Rehearsal | None:
             from orchestrate.cli.rehearsing import rehearse_environment  # noqa: PLC0415  (heavy)
+            from orchestrate.domain.rehearsals import ROWS  # noqa: PLC0415  (as above)
 
             declared = bench.environment(environment)
             with bench.invocation.ended_by_signals():
                 return rehearse_environment(
-                    bench, declared, to=to, source=source, forward_only=forward_only
+                    bench,
+                    declared,
+                    to=to,
+                    source=source,
+                    forward_only=forward_only,
+                    rows=ROWS if rows is None else rows,
                 )[1]
 
         return self._caller.look(rehearsal)

@@ -12,7 +12,7 @@ from orchestrate.cli.invocation import (
     global_options,
     one_environment,
 )
-from orchestrate.domain.rehearsals import CloneSource
+from orchestrate.domain.rehearsals import ROWS, CloneSource
 from orchestrate.errors import ExitStatus
 
 if TYPE_CHECKING:
@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     "source",
     type=click.Choice(get_args(CloneSource)),
     help="What the clone is made from: the latest proven backup, the live database, or the "
-    "revisions alone, without rows; the first of these that there is.",
+    "revisions alone, with generated rows; the first of these that there is.",
+)
+@click.option(
+    "--rows",
+    type=click.IntRange(0, 100_000),
+    default=ROWS,
+    show_default=True,
+    help="How many rows to generate for each table of a clone made from the revisions alone.",
 )
 @click.option("--forward-only", is_flag=True, help="Leave out the way back: quicker.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when a revision cannot be undone.")
@@ -40,6 +47,7 @@ def rehearse(
     environment_option: str | None,
     to: str | None,
     source: str | None,
+    rows: int,
     forward_only: bool,
     exit_code: bool,
 ) -> int:
@@ -60,6 +68,7 @@ def rehearse(
             to=to,
             source=cast("CloneSource | None", source),
             forward_only=forward_only,
+            rows=rows,
         )
     if found is None:
         return nothing_to_do(bench, plan)

@@ -8,11 +8,11 @@ from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.backups import BackupOrder
 from orchestrate.domain.events import NewEvent
 from orchestrate.domain.plan import Plan
-from orchestrate.domain.rehearsals import CloneSource, Rehearsal
+from orchestrate.domain.rehearsals import ROWS, CloneSource, Rehearsal
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.backups import good_copies
-from orchestrate.planning.rehearsals import kept_value, origin
+from orchestrate.planning.rehearsals import doubt_of, kept_value, origin
 from orchestrate.reports.backups import size
 from orchestrate.run.access import Access
 from orchestrate.run.backups import all_backups
@@ -29,8 +29,11 @@ def rehearse_environment(
     to: str | None,
     source: CloneSource | None,
     forward_only: bool = False,
+    rows: int = ROWS,
 ) -> tuple[Plan, Rehearsal | None]:
     """Carry the plan of an environment out on a clone and keep what came of it.
+
+    Where the clone is made from the schema, `rows` are made up for each of its tables.
 
     No rehearsal where there is nothing to do. Raises what looking and planning raise,
     `scratch-unavailable` and what keeps a clone from being made; a revision that fails is in what
@@ -58,6 +61,7 @@ def rehearse_environment(
             for one in good_copies(all_backups(bench.state), environment=environment.name)
             if one.verified is not None and one.identity == observation.identity
         ],
+        rows=rows,
     )
     found = _carried_out(bench, made.plan, original, source, forward_only=forward_only)
     _keep(bench, found)
@@ -86,7 +90,12 @@ def _carried_out(
             say(f"  not taken: {one}")
         large = f", {size(clone.bytes)}" if clone.bytes is not None else ""
         say(f"  made from {origin(clone)}{large}")
+        for table in clone.left_empty:
+            say(f"  left empty: {table.table}: {table.reason}")
         came: Rehearsed = rehearsed(session, plan, original.chain, say, forward_only=forward_only)
+    remarks = came.remarks
+    if came.trouble is not None and clone.generated_rows:
+        remarks = (*remarks, doubt_of(plan.environment))
     now = bench.clock.now()
     upgrades = [step for step in plan.steps if step.kind == "upgrade"]
     return Rehearsal(
@@ -101,7 +110,7 @@ def _carried_out(
         clone=clone,
         steps=came.steps,
         trouble=came.trouble,
-        remarks=came.remarks,
+        remarks=remarks,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from orchestrate.dialects.copies import Copies
+from orchestrate.dialects.filling import Filling
 from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.measures import Measures
 from orchestrate.dialects.networks import Network
@@ -126,6 +127,8 @@ class Dialect(Protocol):
     where there is none."""
     measures: Measures | None
     """What is measured of a step on a clone; None where that is not known."""
+    filling: Filling | None
+    """How tables of a clone are filled with generated rows; None where that is not known."""
     network: Network | None
     """How its servers are reached over TCP; None where a database is a file."""
 

@@ -14,9 +14,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from orchestrate.dialects import measures, mysql_remedies, mysql_schema, table_sizes
+from orchestrate.dialects import measures, mysql_filling, mysql_remedies, mysql_schema, table_sizes
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
+from orchestrate.dialects.filling import Filling
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.measures import Measures
@@ -154,6 +155,7 @@ class MySQL:
     locks: Locks | None = MySQLLocks()
     table_sizes: str | None = table_sizes.MYSQL
     measures: Measures | None = measures.MYSQL
+    filling: Filling | None = mysql_filling.FILLING
     network: Network | None = MySQLNetwork()
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from orchestrate.dialects import measures, postgresql_remedies, postgresql_schema, table_sizes
+from orchestrate.dialects import (
+    measures,
+    postgresql_filling,
+    postgresql_remedies,
+    postgresql_schema,
+    table_sizes,
+)
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
+from orchestrate.dialects.filling import Filling
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.measures import Measures
@@ -106,6 +113,7 @@ class PostgreSQL:
     locks: Locks | None = PostgreSQLLocks()
     table_sizes: str | None = table_sizes.POSTGRESQL
     measures: Measures | None = measures.POSTGRESQL
+    filling: Filling | None = postgresql_filling.FILLING
     network: Network | None = PostgreSQLNetwork()
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from orchestrate.dialects import measures, sqlite_remedies, sqlite_schema, table_sizes
+from orchestrate.dialects import (
+    measures,
+    sqlite_filling,
+    sqlite_remedies,
+    sqlite_schema,
+    table_sizes,
+)
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
+from orchestrate.dialects.filling import Filling
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.measures import Measures
@@ -90,6 +97,7 @@ class SQLite:
     locks: Locks | None = SQLiteLocks()
     table_sizes: str | None = table_sizes.SQLITE
     measures: Measures | None = measures.SQLITE
+    filling: Filling | None = sqlite_filling.FILLING
     network: Network | None = None
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:

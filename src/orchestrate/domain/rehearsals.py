@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from orchestrate.domain.snapshot import Snapshot
+
+ROWS: Final = 100
+"""How many are made up for each table of a clone that has but the schema, unless told."""
 
 CloneSource = Literal["backup", "live", "schema"]
 Verdict = Literal["reversible", "lossy", "irreversible", "unreached"]
 
 Contents = dict[tuple[str, str], str]
 """What stands in columns: by table and column a fingerprint; by table and `` its rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmptyTable:
+    """A table of a clone that no rows could be made for."""
+
+    table: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +44,12 @@ class Clone:
     """Revisions that were run first, because the backup was older than the target's revision."""
     passed_over: tuple[str, ...] = ()
     """Why nothing better was taken, a sentence each."""
+    generated_rows: int = 0
+    """Rows that were made up for it, of a clone made from the schema."""
+    filled_tables: int = 0
+    """Tables that these are in."""
+    left_empty: tuple[EmptyTable, ...] = ()
+    """Tables that no rows could be made for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

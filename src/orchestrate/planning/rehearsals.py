@@ -15,6 +15,7 @@ from orchestrate.domain.plan import Gate, Plan, Step
 from orchestrate.domain.rehearsals import (
     Clone,
     Contents,
+    EmptyTable,
     HeldLock,
     MeasuredStatement,
     Rehearsal,
@@ -197,8 +198,16 @@ def _known(kind: Any, value: Mapping[str, Any]) -> dict[str, Any]:
 
 def _clone(value: Mapping[str, Any]) -> Clone:
     made_at = datetime.fromisoformat(value["made_at"])
-    told = {**_known(Clone, value), "made_at": made_at, "passed_over": tuple(value["passed_over"])}
-    return Clone(**told)
+    return Clone(
+        **{
+            **_known(Clone, value),
+            "made_at": made_at,
+            "passed_over": tuple(value["passed_over"]),
+            "left_empty": tuple(
+                EmptyTable(**_known(EmptyTable, one)) for one in value.get("left_empty", ())
+            ),
+        }
+    )
 
 
 def _step(value: Mapping[str, Any]) -> RehearsedStep:
@@ -252,7 +261,21 @@ def origin(clone: Clone) -> str:
         return f"a copy of backup {clone.copy}"
     if clone.source == "live":
         return "a copy of the live database"
-    return "its schema alone, without rows"
+    if not clone.generated_rows:
+        return "its schema alone, without rows"
+    rows = "row" if clone.generated_rows == 1 else "rows"
+    tables = "table" if clone.filled_tables == 1 else "tables"
+    return (
+        f"its schema with {clone.generated_rows} generated {rows} in {clone.filled_tables} {tables}"
+    )
+
+
+def doubt_of(environment: str) -> str:
+    """Return what a failure on generated rows is worth, and what to type for more."""
+    return (
+        f"the rows are generated: the schema allows them, and {environment} may have none like "
+        "them. Try `--from live`, or `--rows 0` for none"
+    )
 
 
 def rehearsed_finding(

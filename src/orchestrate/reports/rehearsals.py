@@ -24,7 +24,7 @@ def rehearsal_text(found: Rehearsal) -> str:
     lines = [
         f"Rehearsal {found.id} of {head}: {words(found.from_heads)} to {words(found.to_heads)}",
         "",
-        fields([("clone", _clone(found)), *_facts(found)]),
+        fields([("clone", _clone(found)), *_empty(found), *_facts(found)]),
         "",
         table(_HEADERS, [_row(number, one) for number, one in enumerate(found.steps, 1)], indent=2),
     ]
@@ -54,6 +54,14 @@ def _clone(found: Rehearsal) -> str:
         f", brought up by {counted(clone.brought_up, 'revision')} first" if clone.brought_up else ""
     )
     return f"{origin(clone)}{of}{large}, made in {duration(clone.seconds)}{up}"
+
+
+def _empty(found: Rehearsal) -> list[tuple[str, str]]:
+    """Return the tables that no rows could be made for, each with the reason."""
+    empty = found.clone.left_empty
+    told = [("left empty", f"{one.table}: {one.reason}") for one in empty[:_SHOWN]]
+    more = len(empty) - len(told)
+    return [*told, ("", f"… {more} more, which `--format json` has")] if more > 0 else told
 
 
 def _row(number: int, step: RehearsedStep) -> Sequence[str]:
@@ -126,6 +134,8 @@ def rehearsal_markdown(found: Rehearsal) -> str:
         "",
         way,
         "",
+        *(f"- {name}: {one}" if name else f"- {one}" for name, one in _empty(found)),
+        *([""] if found.clone.left_empty else []),
         "| # | Revision | Took | Statements | Rows | Written | Way back |",
         "|---|---|---|---|---|---|---|",
     ]

@@ -31,6 +31,7 @@ from orchestrate.planning.staleness import is_empty, words
 from orchestrate.run.access import Access
 from orchestrate.run.backup_commands import restored_by_command
 from orchestrate.run.backups import copies_of, fitted, going_with, kept_at, root_of, url_of, way_to
+from orchestrate.run.filling import Filled, filled
 from orchestrate.run.lease_keeper import is_gone
 from orchestrate.run.observe import open_session
 from orchestrate.run.proofs import check_file
@@ -54,6 +55,8 @@ class Original:
     """How copies are made here, as declared or by the server's programs; None: not known how."""
     copies: Sequence[Backup]
     """Proven copies of the target that can be put back, the newest first."""
+    rows: int
+    """How many rows are made up for each table of a clone that has but the schema."""
 
 
 @contextmanager
@@ -79,7 +82,7 @@ def clone_of(original: Original, wanted: CloneSource | None) -> Iterator[tuple[S
                 passed.append(f"{source}: {error.message}")
                 continue
             try:
-                yield session, replace(clone, passed_over=tuple(passed))
+                yield session, replace(clone, passed_over=(*passed, *clone.passed_over))
             finally:
                 session.kill()
             return
@@ -129,6 +132,14 @@ def _finished(  # noqa: PLR0917  (private, called once)
                     f"{words(wanted)}, where {original.observation.environment} is",
                 )
             session = carried(session, steps, mode)
+        rows_made = Filled()
+        filling = access.dialect.filling
+        if source == "schema" and steps and original.rows and filling is not None:
+            rows_made = filled(session, filling, original.rows)
+            if rows_made.problem is not None:
+                session.kill()  # it is of no use after an error
+                session = open_session(access)
+                session.observe()
         measures = access.dialect.measures
         rows = session.query({"size": measures.size})["size"] if measures else []
     except BaseException:
@@ -142,6 +153,12 @@ def _finished(  # noqa: PLR0917  (private, called once)
         bytes=int(float(str(rows[0][0] or 0))) if rows else None,
         seconds=round(time.monotonic() - began, 3),
         brought_up=0 if source == "schema" else revisions,
+        passed_over=(
+            (f"more generated rows: {rows_made.problem}",) if rows_made.problem is not None else ()
+        ),
+        generated_rows=rows_made.rows,
+        filled_tables=rows_made.tables,
+        left_empty=tuple(rows_made.left_empty),
     )
     return session, clone
 
