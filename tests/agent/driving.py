@@ -5,7 +5,6 @@ Owns how a request is put together. Must not look into a database: `tests.suppor
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from orchestrate.adapters.redaction import Redactor
 from orchestrate.dialects.registry import dialect_for
 from orchestrate.domain.secrets import Secret
 from orchestrate.errors import OrchestrateError
+from orchestrate.run.access import plain_kit
 from tests.support.databases import Database
 from tests.support.projects import Project
 
@@ -51,9 +51,7 @@ class Driver:
         self.agent = AgentProcess.start([str(python)], cwd=project.folder, redactor=redactor)
 
     def _plain_kit(self, lock_timeout: float | None) -> dict[str, Any]:
-        kit = self.dialect.kit(lock_timeout=lock_timeout, statement_timeout=None)
-        found = {field.name: getattr(kit, field.name) for field in dataclasses.fields(kit)}
-        return {**found, "snapshot": dict(kit.snapshot)}
+        return plain_kit(self.dialect.kit(lock_timeout=lock_timeout, statement_timeout=None))
 
     def __enter__(self) -> Self:
         return self

@@ -1855,6 +1855,7 @@ class Stepper(EnvRun):
         self.begun_at: str | None = None
         self.confirmed: list[str] | None = None
         self.after: dict[str, Rows] | None = None
+        self.schema = SchemaMemory(job)
         revisions = [part["revision"] for part in self._parts(self.all_steps[-1])]
         self.destination = revisions[-1]
         self._reset()
@@ -1890,6 +1891,7 @@ class Stepper(EnvRun):
             self.todo = list(group)
             if self.mode == "isolated":
                 self.confirmed = self.after = None  # env.py ran in between
+                self.schema.forget()
             self.called = self.stopped and self.called
             self.job.watch.enter("running env.py")
             self._run_group()
@@ -2035,11 +2037,13 @@ class Stepper(EnvRun):
         if heads is None:
             heads = self.visible_heads()
         if self._may_stay(step):
-            self.before = self.after or self.job.snapshot()
+            self.before = self.after or self.schema.read()
+        told = self.before is not None and self.before is self.after
         if self.facts is None:
             self.facts = self._read_facts()
         channel = self.job.channel
-        channel.send("start", step=step["id"], heads=heads, snapshot=self.before)
+        snapshot = None if told else self.before
+        channel.send("start", step=step["id"], heads=heads, snapshot=snapshot, as_committed=told)
         if channel.gone or not channel.may_begin(
             step["id"], ahead=sorted(heads) == sorted(step.get("from_heads") or ())
         ):
@@ -2213,7 +2217,10 @@ class Stepper(EnvRun):
             )
             raise self.fault
         seconds = time.monotonic() - self.started_at - self.measuring_seconds
-        after = self.job.snapshot() if self._may_stay(step) or self.left else None
+        after = None
+        if self._may_stay(step) or self.left:
+            # What a run leaves at its end is compared with later on, to the letter.
+            after = self.schema.read(whole=self.following is None)
         self.confirmed = heads
         self.done += 1
         self.current = None
@@ -2327,6 +2334,86 @@ class Stepper(EnvRun):
         self.job.watch.statement = None
 
 
+class SchemaMemory:
+    """What a schema holds between the steps of a run, read anew where it may have changed.
+
+    Statements tell which tables that may be, and the server when each was made last: what env.py
+    did behind SQLAlchemy's back is found by that. With any doubt everything is read.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._kit: Json | None = job.kit.get("reread")
+        self._harmless = re.compile(self._kit["harmless"]) if self._kit else None
+        self._tables = re.compile(self._kit["tables"]) if self._kit else None
+        self._words: set[str] = set()
+        """Of statements that are about tables."""
+        self._dates: Json = {}
+        self._rows: dict[str, Rows] | None = None
+
+    def note(self, text: str) -> None:
+        """Heed a statement that is about to be sent."""
+        if self._rows is None or self._harmless is None or self._tables is None:
+            return
+        if self._tables.match(text):
+            self._words.update(WORD.findall(text.lower()))
+        elif not self._harmless.match(text):
+            self.forget()
+
+    def forget(self) -> None:
+        """Have everything read the next time."""
+        self._rows = None
+
+    def read(self, *, whole: bool = False) -> dict[str, Rows]:
+        """Return the rows that describe the schema now."""
+        if self._kit is None or self._job.missing_file() is not None:
+            return self._job.snapshot()
+        # Before the schema: what changes in between has a later date the next time.
+        dates = dict(self._job.look({"dates": self._kit["dates"]})["dates"])
+        old = self._rows
+        touched = None if whole or old is None else self._touched(self._kit, old, dates)
+        if old is None or touched is None:
+            self._rows = self._job.snapshot()
+        else:
+            self._rows = self._merged(self._kit, old, touched, dates)
+        self._dates = dates
+        self._words = set()
+        return self._rows
+
+    def _touched(self, kit: Json, old: dict[str, Rows], dates: Json) -> set[Any] | None:
+        """Return the tables that may be others than before; None if that is not known of all."""
+        names: set[Any] = {*dates, *self._dates}
+        # Some drivers give the catalogue's text as bytes.
+        if not all(isinstance(name, str) and WORD.fullmatch(name) for name in names):
+            return None
+        touched = {
+            name
+            for name in names
+            if dates.get(name) != self._dates.get(name) or name.lower() in self._words
+        }
+        query, column = kit["references"]
+        return touched | {row[0] for row in old[query] if row[column] in touched}
+
+    def _merged(
+        self, kit: Json, old: dict[str, Rows], touched: set[Any], dates: Json
+    ) -> dict[str, Rows]:
+        found: dict[str, Rows] = {}
+        there = sorted(touched & set(dates))
+        if there:
+            tables = ", ".join(f"'{name}'" for name in there)
+            texts = {
+                name: text.replace("{tables}", tables) for name, text in kit["queries"].items()
+            }
+            found = self._job.look(texts)
+        return {
+            name: [*(row for row in rows if row[0] not in touched), *found.get(name, ())]
+            if name in kit["queries"]
+            else rows
+            for name, rows in old.items()
+        }
+
+
+WORD = re.compile(r"[A-Za-z0-9_$]+")
 COMMIT = re.compile(r"\s*(commit|end|rollback)\b(?!\s+to\b)", re.IGNORECASE)
 ENDS = re.compile(rb"commit|rollback|['\"]\s*end\b", re.IGNORECASE)
 DOWNGRADE = re.compile(rb"^(async )?def downgrade\b", re.MULTILINE)
@@ -2356,7 +2443,10 @@ class Events:
 
     def _before(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         stepper = self.stepper
-        if stepper is not None and stepper.in_body:
+        if stepper is None:
+            return
+        stepper.schema.note(statement)
+        if stepper.in_body:
             stepper.statement_begins(statement)
 
     def _after(self, _connection: Any, cursor: Any, statement: str, *_: Any) -> None:

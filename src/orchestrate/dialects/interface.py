@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from orchestrate.dialects.copies import Copies
 from orchestrate.dialects.filling import Filling
@@ -71,6 +71,13 @@ class Kit:
     the next is tried when one gives no row or is refused, since rights and plugins differ."""
     enum_types: str | None
     """Rows of (schema, name): enum types that exist, to seed Alembic's memory of created ones."""
+    reread: Mapping[str, Any] | None = None
+    """How a schema is read again after statements that touch few of its tables, where reading all
+    of it around every revision takes long: `dates`, rows of (table, when it was made last);
+    `queries`, those of `snapshot` that ask of tables alone, with `{tables}` for their names, which
+    stand first in each row; `harmless` and `tables`, patterns of statements that change no schema,
+    and none but tables that they name; `references`, the query and the column where one table
+    names another. What `snapshot` makes of a view may not hang on a table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

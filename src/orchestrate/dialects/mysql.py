@@ -23,6 +23,7 @@ from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.measures import Measures
 from orchestrate.dialects.mysql_copies import MySQLCopies
 from orchestrate.dialects.mysql_locks import MySQLLocks
+from orchestrate.dialects.mysql_queries import REREAD
 from orchestrate.dialects.mysql_rights import MySQLRights
 from orchestrate.dialects.mysql_scratch import SCRATCH
 from orchestrate.dialects.mysql_signs import SIGNS
@@ -177,6 +178,7 @@ class MySQL:
             release_lock="SELECT COALESCE(RELEASE_LOCK('orchestrate-{key}'), 0)",
             blockers=_BLOCKERS,
             enum_types=None,
+            reread=REREAD,
         )
 
     def identity(self, rows: Sequence[Row]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 _SCHEMA: Final = """\
 SELECT DATABASE(), DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME
@@ -128,5 +128,41 @@ QUERIES: Final[Mapping[str, str]] = MappingProxyType(
         "events": _EVENTS,
         "sequences": _SEQUENCES,
         "rights": _RIGHTS,
+    }
+)
+
+
+def _of_some(query: str, column: str = "TABLE_NAME") -> str:
+    """Return a query for some tables alone: the others are not even opened."""
+    return query.replace("= DATABASE()", f"= DATABASE() AND {column} IN ({{tables}})")
+
+
+_STATEMENT: Final = r"(?is)\s*(?:%s)\b[^;]*;?\s*\Z"
+REREAD: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        # By the second: two changes within one are told apart by the statements.
+        "dates": (
+            "SELECT TABLE_NAME, CREATE_TIME FROM information_schema.TABLES"
+            " WHERE TABLE_SCHEMA = DATABASE()"
+        ),
+        "queries": {
+            "tables": _of_some(_TABLES),
+            "columns": _of_some(_COLUMNS),
+            "indexes": _of_some(_INDEXES),
+            "foreign_keys": _of_some(_FOREIGN_KEYS),
+            "rules": _of_some(_RULES),
+            "checks": _of_some(_CHECKS),
+            "partitions": _of_some(_PARTITIONS),
+            "triggers": _of_some(_TRIGGERS, "EVENT_OBJECT_TABLE"),
+        },
+        # MariaDB's `SET STATEMENT … FOR` may be followed by anything.
+        "harmless": _STATEMENT
+        % r"select|insert|update|delete|replace|show|describe|explain|set(?!\s+statement\b)"
+        r"|savepoint|release|commit|rollback|begin|start|with",
+        "tables": _STATEMENT % r"create\s+(?:or\s+replace\s+)?(?:temporary\s+)?table"
+        r"|create\s+(?:or\s+replace\s+)?(?:(?:unique|fulltext|spatial)\s+)?index"
+        r"|alter\s+(?:online\s+)?(?:ignore\s+)?table|drop\s+(?:temporary\s+)?(?:table|index)"
+        r"|rename\s+tables?",
+        "references": ["foreign_keys", 4],
     }
 )

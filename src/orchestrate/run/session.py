@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Self
 
 from orchestrate.adapters.agent_process import AgentProcess, Message
@@ -32,6 +33,8 @@ class Session:
         self.access = access
         self.agent = agent
         self.observation: Observation | None = None
+        self._described: tuple[object, Snapshot] | None = None
+        """The rows that were described last: around a step they are asked about more than once."""
 
     def __enter__(self) -> Self:
         return self
@@ -69,6 +72,7 @@ class Session:
 
     def _observed(self, found: Mapping[str, Any]) -> Observation:
         dialect = self.access.dialect
+        self._described = None
         schema = found["version_table_schema"] or found.get("default_schema")
         table = found["version_table"]
         self.observation = Observation(
@@ -125,8 +129,10 @@ class Session:
 
     def snapshot_of(self, rows: Mapping[str, list[list[object]]]) -> Snapshot:
         """Return the schema that snapshot rows describe, without the version table."""
-        table = self.observation.version_table if self.observation else "alembic_version"
-        return self.access.dialect.snapshot(rows, version_table=table)
+        if self._described is None or self._described[0] is not rows:
+            table = self.observation.version_table if self.observation else "alembic_version"
+            self._described = rows, self.access.dialect.snapshot(rows, version_table=table)
+        return self._described[1]
 
     def snapshot(self) -> Snapshot:
         """Read the target's schema as it is now; read-only."""
@@ -205,7 +211,7 @@ class Session:
         With `measure`, `committed` tells of every statement, of locks by the query `locks`, and
         what the queries of `facts` say before and after the step.
         """
-        return self.agent.request(
+        messages = self.agent.request(
             "run",
             deadline=self.access.step_timeout,
             **self.access.common,
@@ -215,6 +221,15 @@ class Session:
             steps=[_step_fields(step) for step in steps],
             **({} if measure is None else {"measure": dict(measure)}),
         )
+        left: object = None
+        for message in messages:
+            if message.event == "committed":
+                left = message.fields.get("snapshot")
+            elif message.event == "start" and message.fields.get("as_committed"):
+                # It does not say twice what the last step left.
+                yield replace(message, fields={**message.fields, "snapshot": left})
+                continue
+            yield message
 
     def mark(self, step: Step) -> tuple[str, ...]:
         """Move the version table's rows as the step would, without its body; return them."""
