@@ -43,8 +43,10 @@ def test_texts_hold_nothing_a_driver_would_replace(backend: str) -> None:
     for text in texts(dialect_for(backend).kit(lock_timeout=1.5, statement_timeout=0.25)):
         assert not re.search(r"[%;]|(?<!:):(?!:)", text), text
         assert set(re.findall(r"{(.*?)}", text)) <= {"pid", "key"}
-    filling = dialect_for(backend).filling
-    for text in filling.queries.values() if filling else ():
+    dialect = dialect_for(backend)
+    more = [*(dialect.filling.queries.values() if dialect.filling else ())]
+    more += [one for one in (dialect.table_sizes, dialect.known_sizes) if one]
+    for text in more:
         assert not re.search(r"[%;{}]|(?<!:):(?!:)", text), text
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrate.domain.events import Event
+from orchestrate.domain.locks import TableSize, TouchedTable
 from orchestrate.domain.plan import Plan, Step
 from orchestrate.domain.rehearsals import (
     Clone,
@@ -19,7 +20,14 @@ from orchestrate.domain.rehearsals import (
     RehearsalTrouble,
     RehearsedStep,
 )
-from orchestrate.planning.estimates import rehearsed_in, timings_of, with_origins
+from orchestrate.planning.estimates import (
+    Content,
+    Timing,
+    rehearsed_in,
+    timings_of,
+    wants_sizes,
+    with_origins,
+)
 from orchestrate.planning.rehearsals import (
     Lost,
     held_locks,
@@ -34,6 +42,7 @@ from orchestrate.planning.rehearsals import (
     rewritten_tables,
     whole_file_lock,
 )
+from orchestrate.planning.touched_tables import by_name, touched
 from orchestrate.reports.rehearsals import rehearsal_text
 from tests.support.values import plan
 
@@ -232,6 +241,80 @@ def test_a_plan_is_told_of_the_rehearsal_of_its_very_content() -> None:
     assert [one.state for one in rehearsal_gate(plan_of(1, 2), [good, bad])] == ["closed"]
     assert [one.state for one in rehearsal_gate(plan_of(3), [good])] == ["closed"]
     assert rehearsal_gate(plan_of(), []) == ()
+
+
+MIB = 1024 * 1024
+HERE = (
+    TableSize(schema="public", table="tiny", bytes=64 * 1024, rows=None, unqualified=True),
+    TableSize(schema="public", table="orders", bytes=400 * MIB, rows=None, unqualified=True),
+    TableSize(schema="other", table="orders", bytes=8 * MIB, rows=9, unqualified=False),
+    TableSize(schema="public", table="small", bytes=1 * MIB, rows=50_000, unqualified=True),
+)
+
+
+def timing(*tables: TouchedTable, **keys: Any) -> Timing:
+    told = {"seconds": 3.0, "environment": "staging", "sql_seconds": 2.02, "statements": 2}
+    return Timing(**{**told, **keys}, tables=tables)
+
+
+def sized(table: str, size: int | None, rows: int | None = None) -> TouchedTable:
+    return TouchedTable(table=table, bytes=size, rows=rows)
+
+
+@pytest.mark.parametrize(
+    ("known", "seconds", "origin"),
+    [
+        (timing(sized("orders", 4 * MIB)), 201.0, "ran in staging, scaled 4.0 MiB -> 400.0 MiB"),
+        # The sum of both; the other schema's has another size.
+        (timing(sized("orders", 199 * MIB), sized("small", 1 * MIB)), 5.01, "ran in staging, scaled 200.0 MiB -> 401.0 MiB"),
+        (timing(sized("other.orders", 4 * MIB)), 5.0, "ran in staging, scaled 4.0 MiB -> 8.0 MiB"),
+        (timing(sized("small", None, 10_000)), 11.0, "ran in staging, scaled 10000 rows -> 50000 rows"),
+        # Smaller here, or nearly the same: it stays.
+        (timing(sized("orders", 900 * MIB)), 3.0, "ran in staging"),
+        (timing(sized("orders", 390 * MIB)), 3.0, "ran in staging"),
+        # What is not known of one of them is known of none.
+        (timing(sized("orders", 4 * MIB), sized("gone", 4 * MIB)), 3.0, "ran in staging"),
+        (timing(sized("orders", 4 * MIB), sized("small", None, 10_000)), 3.0, "ran in staging"),
+        (timing(sized("orders", 4 * MIB), sql_seconds=None), 3.0, "ran in staging"),
+        (timing(), 3.0, "ran in staging"),
+        (timing(sized("orders", 16384)), 3.0, "ran in staging on 16.0 KiB, here 400.0 MiB: too little there to scale by"),
+        (timing(sized("tiny", 8192)), 3.0, "ran in staging"),
+        # Statements that were quick are quick everywhere.
+        (timing(sized("orders", 4 * MIB), sql_seconds=0.015), 3.0, "ran in staging, scaled 4.0 MiB -> 400.0 MiB"),
+    ],
+)  # fmt: skip
+def test_estimates_grow_with_the_tables(known: Timing, seconds: float, origin: str) -> None:
+    """As far as statements took time, by how much larger the tables are here; it never shrinks."""
+    (was,) = plan_of(1).steps
+    timed = replace(plan_of(1), steps=(replace(was, estimate_seconds=3.0),))
+    timings: dict[Content, list[Timing]] = {("upgrade", "sha1"): [known]}
+    assert wants_sizes(timed, timings, {}) == bool(known.tables)
+    (found,) = with_origins(timed, timings, {}, HERE).steps
+    assert found.estimate_origin == origin
+    assert found.estimate_seconds == pytest.approx(seconds)
+    (found,) = with_origins(timed, {}, {("upgrade", "sha1"): known}, HERE).steps
+    assert (found.estimate_origin or "").removeprefix("rehearsed") == origin.removeprefix(
+        "ran in staging"
+    )
+    (found,) = with_origins(timed, timings, {}).steps
+    assert (found.estimate_seconds, found.estimate_origin) == (3.0, "ran in staging")
+
+
+def test_tables_that_statements_name() -> None:
+    """By the word before the name, where a table of that name is known."""
+    texts = [
+        "ALTER TABLE ONLY Orders ADD COLUMN small INTEGER",
+        'CREATE UNIQUE INDEX CONCURRENTLY x ON "small" (orders)',
+        "DELETE FROM other.orders WHERE id IN (SELECT id FROM unknown)",
+        "UPDATE alembic_version SET version_num='r2'",
+    ]
+    version = TableSize(schema="public", table="alembic_version", bytes=1, rows=1, unqualified=True)
+    found = touched(texts, by_name((*HERE, version)), version_table="public.alembic_version")
+    assert [(one.table, one.bytes) for one in found] == [
+        ("orders", 400 * MIB),
+        ("small", MIB),
+        ("other.orders", 8 * MIB),
+    ]
 
 
 def test_estimates_are_those_of_rehearsals_first() -> None:

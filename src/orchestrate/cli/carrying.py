@@ -28,6 +28,7 @@ from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain
 from orchestrate.planning.resume import records_left
 from orchestrate.planning.run_state import RunState
+from orchestrate.planning.touched_tables import by_name
 from orchestrate.run.execute import Execution, over_by
 from orchestrate.run.failure_hooks import run_failure_hooks
 from orchestrate.run.interruption import Interruption
@@ -37,6 +38,7 @@ from orchestrate.run.observe import open_session
 from orchestrate.run.recorder import Recorder
 from orchestrate.run.session import Session
 from orchestrate.run.stepping import Work
+from orchestrate.run.table_sizes import known_sizes
 
 _LOCK_POLL_SECONDS: Final = 0.25
 _STOPPING: Final = (
@@ -114,6 +116,9 @@ def carry_out(
 
         try:
             with bench.invocation.heeding(interruption):
+                moves = any(step.kind in {"upgrade", "downgrade"} for step in plan.steps)
+                if moves and observation.tables:
+                    execution.work.sizes = by_name(known_sizes(session))
                 # The agent reads the schema while the start is made durable.
                 reading = session.schema_soon() if _reads_first(plan, run) else None
                 journal_start(

@@ -257,8 +257,11 @@ def step_gate(bench: Workbench, environment: Environment) -> StepGate:
         detail = window_detail(window, state, now)
         takes = ""
         if state.is_open:
-            where = "in a rehearsal" if step.estimate_origin == "rehearsed" else "elsewhere"
+            origin = step.estimate_origin or ""
+            where = "in a rehearsal" if origin.startswith("rehearsed") else "elsewhere"
             takes = f", and it took {duration(step.estimate_seconds)} {where}"
+            if ", scaled " in origin:
+                takes = f", and it may take {duration(step.estimate_seconds)}: {origin}"
         return Outcome(
             status="stopped",
             code="window-closed",

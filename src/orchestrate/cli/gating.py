@@ -17,6 +17,7 @@ from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import Event, EventKind, NewEvent
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.leases import RecordedIdentity
+from orchestrate.domain.locks import TableSize
 from orchestrate.domain.observation import Observation
 from orchestrate.domain.plan import (
     NO_ARGUMENTS,
@@ -31,7 +32,7 @@ from orchestrate.planning.actions import around_of
 from orchestrate.planning.chain import Chain, Move
 from orchestrate.planning.deeds import deeds, last_stamp
 from orchestrate.planning.edits import deleted_revisions, edited_revisions
-from orchestrate.planning.estimates import rehearsed_in, timings_of, with_origins
+from orchestrate.planning.estimates import rehearsed_in, timings_of, wants_sizes, with_origins
 from orchestrate.planning.identities import IdentityVerdict, identify
 from orchestrate.planning.plan_findings import planned_anew
 from orchestrate.planning.plan_maker import Wish, make_plan
@@ -50,6 +51,7 @@ from orchestrate.run.journal import (
 )
 from orchestrate.run.lease_keeper import is_dead, this_person
 from orchestrate.run.observe import Seen
+from orchestrate.run.table_sizes import known_sizes
 
 _LOCK_RETRIES: Final = 20
 _BY_JOURNAL: Final = frozenset({"edited-revision", "deleted-revision"})
@@ -122,7 +124,11 @@ def prepare(
         tool_version=__version__,
     )
     edited = edited_findings(bench, environment, plan, chain, latest=history)
-    plan = with_origins(plan, timings_of(history), rehearsed_in(rehearsals))
+    timings, rehearsed = timings_of(history), rehearsed_in(rehearsals)
+    sizes: tuple[TableSize, ...] = ()
+    if seen.session is not None and wants_sizes(plan, timings, rehearsed):
+        sizes = known_sizes(seen.session)
+    plan = with_origins(plan, timings, rehearsed, sizes)
     told = rehearsed_finding(plan, rehearsals, now)
     plan = replace(plan, findings=(*plan.findings, *edited, *told))
     return Prepared(plan=plan, chain=chain, verdict=verdict)

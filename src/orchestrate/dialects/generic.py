@@ -73,6 +73,7 @@ class Generic:
     copies: Copies | None = None
     row_counts: RowCounts | None = None
     locks: Locks | None = None
+    known_sizes: str | None = None
     table_sizes: str | None = None
     measures: Measures | None = None
     filling: Filling | None = None

@@ -132,6 +132,9 @@ class Dialect(Protocol):
     table_sizes: str | None
     """One query: rows of schema, table, bytes, rows, and 1 where the name alone means it; None
     where there is none."""
+    known_sizes: str | None
+    """The same, as of when the server last looked: it reads no file of a table and waits for no
+    lock of one. None where the server keeps no such numbers."""
     measures: Measures | None
     """What is measured of a step on a clone; None where that is not known."""
     filling: Filling | None

@@ -154,6 +154,7 @@ class MySQL:
     copies: Copies | None = MySQLCopies()
     row_counts: RowCounts | None = MYSQL
     locks: Locks | None = MySQLLocks()
+    known_sizes: str | None = table_sizes.MYSQL
     table_sizes: str | None = table_sizes.MYSQL
     measures: Measures | None = measures.MYSQL
     filling: Filling | None = mysql_filling.FILLING

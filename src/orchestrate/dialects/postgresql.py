@@ -111,6 +111,7 @@ class PostgreSQL:
     copies: Copies | None = PostgreSQLCopies()
     row_counts: RowCounts | None = POSTGRESQL
     locks: Locks | None = PostgreSQLLocks()
+    known_sizes: str | None = table_sizes.POSTGRESQL_AT_HAND
     table_sizes: str | None = table_sizes.POSTGRESQL
     measures: Measures | None = measures.POSTGRESQL
     filling: Filling | None = postgresql_filling.FILLING

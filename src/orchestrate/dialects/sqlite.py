@@ -95,6 +95,7 @@ class SQLite:
     copies: Copies | None = SQLiteCopies()
     row_counts: RowCounts | None = Counted()
     locks: Locks | None = SQLiteLocks()
+    known_sizes: str | None = None
     table_sizes: str | None = table_sizes.SQLITE
     measures: Measures | None = measures.SQLITE
     filling: Filling | None = sqlite_filling.FILLING

@@ -21,6 +21,24 @@ JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
 WHERE class.relkind IN ('r', 'p') AND namespace.nspname !~ '^pg_'
   AND namespace.nspname <> 'information_schema'"""
 
+POSTGRESQL_AT_HAND: Final = """\
+SELECT namespace.nspname, class.relname,
+  CASE WHEN class.relpages > 0 THEN CAST(current_setting('block_size') AS bigint)
+    * (class.relpages + COALESCE(toast.relpages, 0) + (
+      SELECT COALESCE(sum(behind.relpages), 0) FROM pg_catalog.pg_index AS entry
+      JOIN pg_catalog.pg_class AS behind ON behind.oid = entry.indexrelid
+      WHERE entry.indrelid = class.oid)) END,
+  CAST(CASE WHEN class.reltuples > 0 THEN class.reltuples
+    ELSE NULLIF(pg_catalog.pg_stat_get_live_tuples(class.oid), 0) END AS bigint),
+  CAST(pg_catalog.pg_table_is_visible(class.oid) AS integer)
+FROM pg_catalog.pg_class AS class
+JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+LEFT JOIN pg_catalog.pg_class AS toast ON toast.oid = class.reltoastrelid
+WHERE class.relkind = 'r' AND namespace.nspname !~ '^pg_'
+  AND namespace.nspname <> 'information_schema'"""
+"""As of the last ANALYZE or VACUUM: `pg_total_relation_size` would wait for a lock on the table. A
+table that neither has seen has no pages there, which says nothing."""
+
 MYSQL: Final = """\
 SELECT table_schema, table_name, data_length + index_length, table_rows, 1
 FROM information_schema.tables

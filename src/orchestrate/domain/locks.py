@@ -50,6 +50,16 @@ class TableSize:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TouchedTable:
+    """A table that a step names, and how large it was before the run."""
+
+    table: str
+    """As the statement names it, in lower case: without a schema where it says none."""
+    bytes: int | None
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retyping:
     """A column's type before and after, as the revision writes them; None where it does not."""
 

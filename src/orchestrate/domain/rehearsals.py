@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from orchestrate.domain.locks import TouchedTable
 from orchestrate.domain.snapshot import Snapshot
 
 ROWS: Final = 100
@@ -94,6 +95,10 @@ class RehearsedStep:
     rewritten: tuple[str, ...] | None = None
     """Tables whose files were written anew. None: it cannot be seen on this server."""
     written_bytes: int | None = None
+    sql_seconds: float | None = None
+    """How much of the time was statements."""
+    tables: tuple[TouchedTable, ...] = ()
+    """Tables that it named, as large as they were on the clone before the first step."""
     back_seconds: float | None = None
     again_seconds: float | None = None
     verdict: Verdict | None = None

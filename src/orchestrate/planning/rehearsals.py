@@ -11,6 +11,7 @@ from typing import Any, Final
 from orchestrate.domain.durations import duration
 from orchestrate.domain.events import Event
 from orchestrate.domain.findings import Finding
+from orchestrate.domain.locks import TouchedTable
 from orchestrate.domain.plan import Gate, Plan, Step
 from orchestrate.domain.rehearsals import (
     Clone,
@@ -220,6 +221,9 @@ def _step(value: Mapping[str, Any]) -> RehearsedStep:
         "locks": None if locks is None else tuple(HeldLock(**one) for one in locks),
         "rewritten": None if rewritten is None else tuple(rewritten),
         "reasons": tuple(value["reasons"]),
+        "tables": tuple(
+            TouchedTable(**_known(TouchedTable, one)) for one in value.get("tables", ())
+        ),
     }
     return RehearsedStep(**told)
 

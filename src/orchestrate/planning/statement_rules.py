@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from orchestrate.domain.amounts import bytes_said
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.locks import UNKNOWN, Effect, Retyping, TableSize, tables_said
 from orchestrate.domain.revision_source import OperationCall, RevisionSource
@@ -269,14 +270,6 @@ def _is_large(size: TableSize) -> bool:
 def _amount(size: TableSize) -> str:
     rows = f"about {size.rows} rows" if size.rows and size.rows > 0 else ""
     return ", ".join(part for part in (bytes_said(size.bytes) if size.bytes else "", rows) if part)
-
-
-def bytes_said(number: int | None) -> str:
-    """Return a number of bytes in the largest binary unit that leaves a whole figure."""
-    value, units = float(number or 0), ["B", "KiB", "MiB", "GiB", "TiB"]
-    while value >= _KIB and len(units) > 1:
-        value, units = value / _KIB, units[1:]
-    return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
 
 
 def _retyping_of(source: RevisionSource, table: Table | None) -> Callable[[str], Retyping]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import click
 
+from orchestrate.domain.amounts import bytes_said
 from orchestrate.domain.backups import Backup
 from orchestrate.planning.staleness import words
 from orchestrate.reports.tables import ago, coloured, stamp, table
-
-_KIB: Final = 1024
 
 
 def backups_text(copies: Sequence[Backup], *, now: datetime) -> str:
@@ -75,12 +74,7 @@ def backup_json(copy: Backup) -> dict[str, Any]:
 
 def size(number: int | None) -> str:
     """Return a number of bytes in the largest binary unit that leaves a whole figure."""
-    if number is None:
-        return "-"
-    value, units = float(number), ["B", "KiB", "MiB", "GiB", "TiB"]
-    while value >= _KIB and len(units) > 1:
-        value, units = value / _KIB, units[1:]
-    return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
+    return "-" if number is None else bytes_said(number)
 
 
 def _how(copy: Backup) -> str:

@@ -29,6 +29,7 @@ from orchestrate.planning.statements import read_statements
 from orchestrate.planning.troubles import explain_rendering
 from orchestrate.run.access import Access
 from orchestrate.run.session import Session
+from orchestrate.run.table_sizes import sizes_from
 
 _SETTINGS: Final = ".squawk.toml"
 
@@ -162,16 +163,7 @@ def _sizes(session: Session, text: str | None) -> tuple[TableSize, ...] | None:
         rows = session.query({"sizes": text})["sizes"]
     except OrchestrateError:
         return None  # SQLite without `dbstat`, a user without rights: then nobody knows
-    return tuple(
-        TableSize(
-            schema=None if row[0] is None else str(row[0]),
-            table=str(row[1]),
-            bytes=None if row[2] is None else int(str(row[2])),
-            rows=None if row[3] is None else int(str(row[3])),
-            unqualified=bool(row[4]),
-        )
-        for row in rows
-    )
+    return sizes_from(rows)
 
 
 @contextmanager

@@ -35,11 +35,13 @@ from orchestrate.planning.rehearsals import (
     rewritten_tables,
     whole_file_lock,
 )
+from orchestrate.planning.touched_tables import SizesByName, by_name, touched
 from orchestrate.run.access import Access
 from orchestrate.run.explaining import explained_step
 from orchestrate.run.observe import open_session
 from orchestrate.run.scratch import carried
 from orchestrate.run.session import Session
+from orchestrate.run.table_sizes import clone_sizes
 
 _NEVER_RUN = {
     "missing": "it has no downgrade",
@@ -71,6 +73,7 @@ def rehearsed(
         chain=chain,
         say=say,
         session=session,
+        sizes=by_name(clone_sizes(session)),
         forward_only=forward_only,
     )
     try:
@@ -96,6 +99,8 @@ class _Stage:
     chain: Chain
     say: Callable[[str], None]
     session: Session
+    sizes: SizesByName
+    """How large the clone's tables are before the first step, where that can be asked."""
     forward_only: bool
     told: dict[str, RehearsedStep] = field(default_factory=dict)
     states: list[CloneState] = field(default_factory=list)
@@ -241,6 +246,8 @@ class _Stage:
             seconds=seconds,
             statements=statements,
             statement_count=int(done["statements"]),
+            sql_seconds=float(done["sql_seconds"]),
+            tables=touched((one.text for one in statements), self.sizes, version_table=table),
             locks=locks,
             rewritten=rewritten,
             written_bytes=written,

@@ -16,6 +16,7 @@ from orchestrate.domain.plan import Step
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.deeds import content_of
 from orchestrate.planning.staleness import words
+from orchestrate.planning.touched_tables import touched
 from orchestrate.run.session import Session
 from orchestrate.run.stepping import Done, Trouble, Work
 
@@ -43,6 +44,7 @@ class RevisionSteps:
                 steps,
                 mode=self.work.plan.mode,
                 snapshots=any(not step.transactional for step in steps),
+                texts=bool(self.work.sizes),
             ):
                 step = by_id.get(message.fields.get("step", ""))
                 match message.event:
@@ -148,8 +150,22 @@ class RevisionSteps:
             heads=list(found),
             revision=step.revision,
             **content_of(step, self.work.plan.environment),
+            **self._sizes(session, message),
             **self._unusable(session, step, message),
         )
+
+    def _sizes(self, session: Session, message: Message) -> dict[str, object]:
+        """Return how large the tables are that a step named, and how much of its time was SQL.
+
+        For whoever wants to know how long it takes where they are larger.
+        """
+        version_table = session.observation.version_table if session.observation else ""
+        texts = message.fields.get("texts", ())
+        tables = touched(texts, self.work.sizes, version_table=version_table)
+        if not tables:
+            return {}
+        told = [{"table": one.table, "bytes": one.bytes, "rows": one.rows} for one in tables]
+        return {"sql_seconds": message.fields["sql_seconds"], "tables": told}
 
     def _unusable(self, session: Session, step: Step, message: Message) -> dict[str, list[str]]:
         """Return what the server will not use after a step that could not be taken back.

@@ -115,6 +115,11 @@ class Session:
         rows: Rows = self.ask("query", statements=dict(statements))["rows"]
         return rows
 
+    def query_if_possible(self, statements: Mapping[str, str]) -> Rows | None:
+        """Do the same; None where the server does not answer one of them."""
+        rows: Rows | None = self.ask("query", statements=dict(statements), optional=True)["rows"]
+        return rows
+
     def graph(self) -> Graph:
         """Read the project's revisions as env.py arranged them for this target."""
         found = self.ask("graph")
@@ -205,9 +210,11 @@ class Session:
         mode: Mode,
         snapshots: bool,
         measure: Mapping[str, str | Mapping[str, str] | None] | None = None,
+        texts: bool = False,
     ) -> Iterator[Message]:
         """Carry steps of one kind out, yielding what happens; each `start` waits for an answer.
 
+        With `texts`, `committed` has the first statements of the step, without parameters.
         With `measure`, `committed` tells of every statement, of locks by the query `locks`, and
         what the queries of `facts` say before and after the step.
         """
@@ -220,6 +227,7 @@ class Session:
             snapshots=snapshots,
             steps=[_step_fields(step) for step in steps],
             **({} if measure is None else {"measure": dict(measure)}),
+            **({"texts": True} if texts else {}),
         )
         left: object = None
         for message in messages:

@@ -15,6 +15,7 @@ from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.digests import sha256_text
 from orchestrate.planning.staleness import words
+from orchestrate.planning.touched_tables import SizesByName
 from orchestrate.run.explaining import ON_THE_ROAD, explained_step, on_the_road, recognised
 from orchestrate.run.interruption import Interruption
 from orchestrate.run.lease_keeper import LeaseKeeper
@@ -77,6 +78,8 @@ class Work:
     """The schema that the project's own revisions make of an empty database, by its rows."""
     ends: str | None = None
     """The unfinished run that is over when this one has succeeded."""
+    sizes: SizesByName = field(default_factory=dict)
+    """How large the target's tables were when this process began, where that is known."""
     attempts: int = 0
     """How often the step that is at work has been begun."""
     ahead: set[str] = field(default_factory=set)
