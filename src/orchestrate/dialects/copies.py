@@ -11,13 +11,16 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from orchestrate.domain.backups import DumpFormat, Strategy
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
 from orchestrate.domain.secrets import Secret
 from orchestrate.domain.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from orchestrate.dialects.exchange import Exchange
 
 READY: Final = "orchestrate-ready"
 """The line on standard output by which a program says that it has taken its opening, and that what
@@ -107,6 +110,8 @@ class Copies(Protocol):
     """Whether a copy names owners and grantees, which another server may lack."""
     replaces_at_once: bool
     """Whether `replace` leaves either the old content or the new one."""
+    exchange: Exchange | None
+    """How to come near to that where it does not; None where it does, or nothing is known."""
 
     def proven(self, snapshot: Snapshot) -> Snapshot:
         """Return how a database's schema looks where a copy was put back with `ours`."""

@@ -20,7 +20,19 @@ from types import MappingProxyType
 from typing import Final
 
 from orchestrate.dialects.canonical import text
-from orchestrate.dialects.copies import Edit, Owners, Program, Way, parameters, through_shell
+from orchestrate.dialects.copies import Edit, Owners, Program, Way, through_shell
+from orchestrate.dialects.exchange import Exchange
+from orchestrate.dialects.mysql_exchange import MariaDBExchange
+from orchestrate.dialects.mysql_programs import (
+    COMMON,
+    TRAILER,
+    client,
+    connection,
+    dumped,
+    either,
+    loading,
+    whichever,
+)
 from orchestrate.dialects.mysql_rights import names_role, rights_in
 from orchestrate.dialects.replacing import MYSQL_CLEAR
 from orchestrate.domain.backups import Strategy
@@ -28,50 +40,10 @@ from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
 from orchestrate.domain.snapshot import Snapshot
 
-_TRAILER: Final = b"-- Dump completed"
-# A file of somebody's settings must not change what is in a copy. `loose` options are those that
-# only MySQL's or only newer programs know: the others pass over them with a warning.
-_COMMON: Final = (
-    "--no-defaults",
-    "--default-character-set=utf8mb4",
-    # The programs' own limit is lower than what a row may have, twice as long in hexadecimal.
-    "--max-allowed-packet=1G",
-)
-_DUMP: Final = (
-    "--single-transaction",
-    "--quick",
-    "--routines",
-    "--triggers",
-    "--events",
-    "--hex-blob",
-    # Their definitions are the server's, and need the right PROCESS.
-    "--no-tablespaces",
-    "--loose-column-statistics=0",  # unknown to MariaDB and to MySQL 5.7
-    "--loose-set-gtid-purged=OFF",  # would have to be an administrator's to be put back
-    "--loose-dump-history",  # of system-versioned tables, since MariaDB 10.11
-)
 _VERSION: Final = re.compile(
     r"^(?P<name>\S+)\s+(?:Ver \S+ Distrib|Ver|from) "
     r"(?P<version>(?P<major>\d+)\.(?P<minor>\d+)[\d.]*)(?P<mariadb>-MariaDB)?",
     re.MULTILINE,
-)
-_TLS: Final = {
-    "ssl_ca": "ssl-ca",
-    "ssl_capath": "ssl-capath",
-    "ssl_cert": "ssl-cert",
-    "ssl_key": "ssl-key",
-    "ssl_cipher": "ssl-cipher",
-    "unix_socket": "socket",
-}
-# Drivers over the C library, which takes the name `localhost` for a socket; no other one does.
-_C_LIBRARY: Final = ("mysqldb", "mariadbconnector")
-
-_NAMELESS: Final = Edit(
-    pattern=re.compile(
-        rb"\nALTER DATABASE `(?:[^`\n]|``)*` (CHARACTER SET \w+ COLLATE \w+ ;;?)(?=\n|\Z)"
-    ),
-    replacement=rb"\nALTER DATABASE \1",
-    literal=b"\nALTER DATABASE `",
 )
 # A scratch schema's events would run beside the original's, on whatever they name.
 _ASLEEP: Final = Edit(
@@ -117,45 +89,30 @@ WHERE TABLE_SCHEMA = DATABASE()"""
 
     def dump(self, url: DatabaseUrl, way: Way) -> Program:
         """Return the call of `mariadb-dump`, or of `mysqldump` where there is none."""
-        options, environ = _connection(url)
-        words = [*_COMMON, *_DUMP, *options, "--", url.database or ""]
-        return through_shell(
-            "mysqldump",
-            _either("mariadb-dump", "mysqldump", words),
-            prefix=way.prefix,
-            environ=environ,
-            trailer=_TRAILER,
-            edits=(_NAMELESS,),
-        )
+        return dumped(url, way)
 
     def load(self, url: DatabaseUrl, way: Way, *, owners: Owners) -> Program:
-        """Return the call of `mariadb`, or of `mysql` where there is none.
-
-        In binary mode text is taken as it is, and a copy cannot have commands run on this machine.
-        With `ours`, events are put back disabled.
-        """
-        options, environ = _connection(url)
-        command = _either("mariadb", "mysql", _loading(options, url))
-        edits = (_ASLEEP,) if owners == "ours" else ()
-        return through_shell("mysql", command, prefix=way.prefix, environ=environ, edits=edits)
+        """Return the call of the client; with `ours`, events are put back disabled."""
+        return client(url, way, edits=(_ASLEEP,) if owners == "ours" else ())
 
     names_roles = False
     replaces_at_once = False
+    exchange: Exchange | None = MariaDBExchange()
 
     def replace(self, url: DatabaseUrl, way: Way, *, owners: Owners) -> Program:
         """Return the call that drops everything in the schema and then puts the copy back.
 
         No server takes that back when it is killed in between; done again, it is right.
         """
-        options, environ = _connection(url)
-        words = [*_COMMON, "--batch", "--skip-column-names", *options, "--", url.database or ""]
+        options, environ = connection(url)
+        words = [*COMMON, "--batch", "--skip-column-names", *options, "--", url.database or ""]
         query = f"--execute={' '.join(MYSQL_CLEAR.split())}"
         asking = shlex.join([*words[:-2], query, *words[-2:]])
         commands = (
-            f"client={_found('mariadb', 'mysql')}",
+            f"client={whichever('mariadb', 'mysql')}",
             f'drops=$("$client" {asking} </dev/null) || exit 1',
             f'printf \'%s\\n\' "$drops" | "$client" {shlex.join(words)} || exit 1',
-            f'exec "$client" {shlex.join(_loading(options, url))}',
+            f'exec "$client" {shlex.join(loading(options, url))}',
         )
         return through_shell(
             "mysql",
@@ -185,12 +142,12 @@ WHERE TABLE_SCHEMA = DATABASE()"""
     def trailer(self, way: Way) -> bytes | None:
         """Return the beginning of the last comment."""
         del way
-        return _TRAILER
+        return TRAILER
 
     def versions(self, way: Way) -> Program:
         """Return the call that prints the versions of both programs."""
-        first = _found("mariadb-dump", "mysqldump")
-        command = f"{first} --version && {{ {_either('mariadb', 'mysql', ['--version'])}; }}"
+        first = whichever("mariadb-dump", "mysqldump")
+        command = f"{first} --version && {{ {either('mariadb', 'mysql', ['--version'])}; }}"
         return through_shell("mysqldump", command, prefix=way.prefix)
 
     def too_old(self, versions: str, server_version: str) -> str | None:
@@ -220,45 +177,6 @@ WHERE TABLE_SCHEMA = DATABASE()"""
     def missing_rights(self, rows: Rows) -> tuple[str, ...]:
         """Name the rights without which something is left out in silence, or cannot be put back."""
         return tuple(_missing(rows))
-
-
-def _loading(options: Sequence[str], url: DatabaseUrl) -> list[str]:
-    """Return the words of a client that reads a copy."""
-    # The program drops comments unless told otherwise, out of the bodies of routines too.
-    words = [*_COMMON, "--batch", "--binary-mode", "--comments"]
-    return [*words, *options, "--", url.database or ""]
-
-
-def _either(first: str, second: str, words: Sequence[str]) -> str:
-    return f'client={_found(first, second)}; exec "$client" {shlex.join(words)}'
-
-
-def _found(first: str, second: str) -> str:
-    """Return the shell's words for the program that is there; the second's absence is told."""
-    return f"$(command -v {first} || echo {second})"
-
-
-def _connection(url: DatabaseUrl) -> tuple[list[str], dict[str, str]]:
-    """Return options without secrets, and the variables that hold them."""
-    given = dict(parameters(url))
-    options = [f"--host={url.host}"] if url.host else []
-    if url.port is not None:
-        options.append(f"--port={url.port}")
-    if "unix_socket" not in given and (url.driver or _C_LIBRARY[0]) not in _C_LIBRARY:
-        options.append("--protocol=TCP")
-    if url.user:
-        options.append(f"--user={url.user}")
-    options += [f"--{_TLS[name]}={value}" for name, value in given.items() if name in _TLS]
-    checked = {"ssl_verify_identity", "ssl_check_hostname", "ssl_verify_cert"} & {
-        name for name, value in given.items() if value.lower() in {"true", "1", "yes"}
-    }
-    # As drivers do it: encrypted where the server offers that, and its certificate is checked where
-    # the URL asks for it. MariaDB's programs of 11.4 check it unasked, and refuse servers without.
-    options.append(f"--loose-ssl-verify-server-cert={1 if checked else 0}")
-    if checked:
-        options.append("--loose-ssl-mode=VERIFY_IDENTITY")
-    password = url.password.reveal() if url.password is not None else None
-    return options, {} if password is None else {"MYSQL_PWD": password}
 
 
 def _counted(schema: str | None, table: str) -> str:
