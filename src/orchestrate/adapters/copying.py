@@ -99,6 +99,30 @@ def ask(program: Program, going: Going) -> str:
     return going.redactor.redact(text.decode("utf-8", "replace"))
 
 
+def captured(program: Program, going: Going, *, code: str) -> bytes:
+    """Run a program that writes a short copy; return all of it, its edits made.
+
+    Raises an error of `code` with the program's own last words, also where it is not complete.
+    """
+    with started_program(program, going, code) as child:
+        child.take_opening()
+        pieces = iter(lambda: child.read(PIECE), b"")
+        text = b"".join(_edited(pieces, program.edits))
+        child.finish()
+    if program.trailer is not None and program.trailer not in text[-_TAIL:]:
+        raise OrchestrateError(code, f"`{program.name}` ended well, and its last line is missing")
+    return text
+
+
+def given(program: Program, text: bytes, going: Going, *, code: str) -> None:
+    """Give a text to a program. Raises an error of `code` with the program's own last words."""
+    with started_program(program, going, code) as child:
+        child.take_opening()
+        child.drain()
+        child.write(text)
+        child.finish()
+
+
 def read_through(
     destination: Destination, name: str, *, trailer: bytes | None, going: Going
 ) -> Written:

@@ -67,7 +67,9 @@ def _verify(bench: object) -> int:
 @click.pass_obj
 def show(invocation: Invocation, *, run: str) -> int:
     """Show RUN with all its steps, those that have not begun included."""
+    from orchestrate.cli.put_back import left_by  # noqa: PLC0415
     from orchestrate.cli.workbench import Workbench  # noqa: PLC0415  (`--help` is quick)
+    from orchestrate.reports.restores import LEFT  # noqa: PLC0415
     from orchestrate.reports.runs import run_json, run_text  # noqa: PLC0415
     from orchestrate.run.journal import run_with_steps  # noqa: PLC0415
     from orchestrate.stores.plan_files import plan_from_text  # noqa: PLC0415
@@ -80,9 +82,12 @@ def show(invocation: Invocation, *, run: str) -> int:
             f"The journal has no run `{run}`",
             hint="`orchestrate history` lists them",
         )
+    left = left_by(bench, found)
     if invocation.format == "json":
-        invocation.json(run_json(found))
+        invocation.json({**run_json(found), **({"left": left} if left else {})})
         return 0
     plan = plan_from_text(bench.state.load_plan(found.plan_id), where=f"plan {found.plan_id}")
     invocation.data(run_text(found, plan))
+    if left:
+        invocation.data(f"\nIt was cut off; {LEFT[left]}")
     return 0

@@ -21,17 +21,20 @@ from orchestrate.cli.gating import (
 from orchestrate.cli.resuming import choose_run, nothing_unfinished
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.backups import Backup
+from orchestrate.domain.findings import Finding
 from orchestrate.domain.names import did_you_mean
 from orchestrate.domain.observation import Observation
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.actions import around_of
-from orchestrate.planning.backups import restore_step
+from orchestrate.planning.backups import in_place_finding, restore_step
 from orchestrate.planning.plan_maker import Wish, assembled
 from orchestrate.planning.staleness import is_empty, words
 from orchestrate.run.access import Access
 from orchestrate.run.backups import all_backups, kept_at
+from orchestrate.run.exchanging import exchange_of, obstacle
 from orchestrate.run.observe import observe_one
+from orchestrate.run.session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +87,13 @@ def restore_environment(bench: Workbench, environment: Environment, wanted: Rest
             around=around_of(environment),
         )
         now = bench.clock.now()
+        exchange, findings = _way_of(bench, session, copy)
         plan = assembled(
             wish,
             observation,
             "session",
-            (restore_step(order, copy, observation, number=1),),
-            findings=(),
+            (restore_step(order, copy, observation, number=1, exchange=exchange),),
+            findings=findings,
             plan_id=bench.identifier("plan", now),
             now=now,
             tool_version=__version__,
@@ -108,6 +112,14 @@ def restore_environment(bench: Workbench, environment: Environment, wanted: Rest
             command=wanted.command,
             others=Others(ends=wanted.ends),
         )
+
+
+def _way_of(bench: Workbench, session: Session, copy: Backup) -> tuple[bool, tuple[Finding, ...]]:
+    """Return whether the copy is exchanged with what is there, and what is to be said if not."""
+    if exchange_of(session.access) is None or copy.strategy == "command":
+        return False, ()
+    why = obstacle(session, bench.state, copy)
+    return why is None, () if why is None else (in_place_finding(why),)
 
 
 def find_backup(bench: Workbench, identifier: str) -> Backup:

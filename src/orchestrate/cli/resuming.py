@@ -10,6 +10,7 @@ from orchestrate.cli.blocking import blocked_event
 from orchestrate.cli.carrying import carry_out
 from orchestrate.cli.gates import check_overrides, gated, refuse_closed
 from orchestrate.cli.gating import check_identity, judged_anew, looked_at, retries_of
+from orchestrate.cli.put_back import is_put_back, left_by, told
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.events import NewEvent
 from orchestrate.domain.observation import Observation
@@ -19,6 +20,7 @@ from orchestrate.planning.backups import BACKUP_STEP
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import words
 from orchestrate.reports.tables import counted
+from orchestrate.run.exchanging import forget
 from orchestrate.run.journal import all_runs, run_with_steps, still_unfinished
 from orchestrate.run.lease_keeper import kept_lease, new_lease, this_person
 from orchestrate.run.leftover import Choice
@@ -52,7 +54,10 @@ def resume_run(
             bench.invocation.say(
                 f"Resuming {full.id} of {full.environment}: {full.done} of "
                 f"{counted(full.total_steps, 'step')} recorded as done"
+                f"{told(left_by(bench, full))}"
             )
+            if is_put_back(bench, full):
+                forget(session)
             return carry_out(
                 bench,
                 plan,
@@ -183,7 +188,8 @@ def _end_run(bench: Workbench, run: RunState) -> str:
         token=secrets.token_hex(6),
     )
     with kept_lease(bench.state, wanted, bench.clock):
-        message = _explain(bench, still_unfinished(bench.state, run.id))
+        state = still_unfinished(bench.state, run.id)
+        message = _explain(bench, state) + told(left_by(bench, state))
         bench.state.append(
             [
                 NewEvent(

@@ -165,6 +165,7 @@ def _remarks(  # noqa: PLR0917  (private, called once)
     seen: dict[str, Seen],
 ) -> list[str]:
     from orchestrate.cli.gating import check_identity  # noqa: PLC0415
+    from orchestrate.cli.put_back import left_by, told  # noqa: PLC0415
     from orchestrate.planning.spec_checks import not_enforced  # noqa: PLC0415
     from orchestrate.planning.trouble_pages import page_of  # noqa: PLC0415
     from orchestrate.reports.more import remark  # noqa: PLC0415
@@ -185,7 +186,7 @@ def _remarks(  # noqa: PLR0917  (private, called once)
             found.append(f"{error.message} [{error.code}]")
     found += [
         f"run {run.id} is {'in doubt' if run.status == 'in-doubt' else 'unfinished'}: "
-        f"`orchestrate resume {run.id}`"
+        f"`orchestrate resume {run.id}`{told(left_by(bench, run))}"
         for run in runs
         if run.unfinished and run.id not in {lease.run for lease in leases}
     ]

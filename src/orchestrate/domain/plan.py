@@ -80,6 +80,9 @@ class Step:
     """How the copy of a `backup` step is made."""
     copy: str | None = None
     """The backup that a `restore` step puts back."""
+    exchange: bool = False
+    """Whether that is loaded beside what is there and then changes places with it, so that a
+    cut-off leaves either the old or the new."""
     check: SchemaCheck | None = None
     """What the schema has to be after a `verify` step that compares it."""
     sql: str | None = None

@@ -60,10 +60,13 @@ OWN_TABLES: Final = frozenset(
         "orchestrate_identities",
         "orchestrate_leases",
         "orchestrate_plans",
+        "orchestrate_restored",
+        "orchestrate_restoring",
         "orchestrate_snapshots",
     }
 )
-"""Tables of the state store, which may share a database with a target and is no part of it."""
+"""Tables of the state store, which may share a database with a target and is no part of it, and the
+signs of a restore."""
 
 GRANTS: Final = frozenset({"grant", "default grant"})
 """Kinds that a schema made anew, or a copy put back elsewhere, does not have."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from orchestrate.domain.backups import Backup, BackupOrder, DumpFormat, Verification
 from orchestrate.domain.events import Event, EventKind
+from orchestrate.domain.findings import Finding
 from orchestrate.domain.observation import Observation
 from orchestrate.domain.plan import Step
 from orchestrate.domain.spec_protections import Backup as Declared
@@ -70,7 +71,7 @@ def backup_step(order: BackupOrder, observation: Observation) -> Step:
 
 
 def restore_step(
-    order: BackupOrder, copy: Backup, observation: Observation, *, number: int
+    order: BackupOrder, copy: Backup, observation: Observation, *, number: int, exchange: bool
 ) -> Step:
     """Return the step that puts a copy in the place of what a target holds."""
     return Step(
@@ -86,6 +87,18 @@ def restore_step(
         file_sha256="",
         backup=order,
         copy=copy.id,
+        exchange=exchange,
+    )
+
+
+def in_place_finding(why: str) -> Finding:
+    """Return what a person should know before a copy is put back in place, by the reason for it."""
+    return Finding(
+        code="restored-in-place",
+        severity="warning",
+        message="Cut off, this restore leaves a half-empty database, neither the old one nor the "
+        f"new: everything is dropped and the copy loaded in its place, as {why}",
+        hint="`orchestrate resume` then puts the copy back from its beginning",
     )
 
 

@@ -108,6 +108,8 @@ def _step_facts(step: Step) -> dict[str, object]:
         facts["backup"] = _facts(step.backup, _BACKUP)
     if step.copy is not None:
         facts["copy"] = step.copy
+    if step.exchange:
+        facts["exchange"] = True
     if step.check is not None:
         facts["check"] = {"snapshot": step.check.snapshot}
     return facts

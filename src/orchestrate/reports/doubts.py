@@ -16,6 +16,7 @@ from orchestrate.domain.snapshot import Difference
 from orchestrate.planning.staleness import words
 from orchestrate.planning.trouble_pages import page_of
 from orchestrate.reports.more import more_lines
+from orchestrate.reports.restores import LEFT
 from orchestrate.reports.tables import stamp
 
 _LONGEST_STATEMENT: Final = 160
@@ -224,10 +225,21 @@ def _after_restoring(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
             f"{hint}: when the cause is gone, `orchestrate resume {run}` tries again; {others}",
         ]
     return [
-        "What is in the database is neither what was there before nor the whole copy",
+        _left(plan, run, outcome),
         f"{hint}: `orchestrate resume {run}` puts the copy back again, from its beginning;",
         f"  {others}: the newest is of what was there before",
     ]
+
+
+def _left(plan: Plan, run: str, outcome: Outcome) -> str:
+    """Return what is in a database whose restore did not come to its end."""
+    left = outcome.cause.details.get("left") if outcome.cause is not None else None
+    told = next((words for name, words in LEFT.items() if name == left), None)
+    if told is not None:
+        return f"{told[0].upper()}{told[1:]}"
+    if any(step.exchange for step in plan.steps):
+        return f"`orchestrate show {run}` tells whether the database is the old one or the new one"
+    return "What is in the database is neither what was there before nor the whole copy"
 
 
 def _one_line(text: str) -> str:

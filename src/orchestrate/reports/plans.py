@@ -134,7 +134,9 @@ def _commits(plan: Plan) -> str:
     if plan.direction == "stamp":
         return "the version table's rows alone, in one transaction"
     if plan.direction == "restore":
-        return "everything that is there is replaced"
+        swapped = any(step.exchange for step in plan.steps)
+        how = ", by an exchange: a cut-off leaves the old database or the new" if swapped else ""
+        return f"everything that is there is replaced{how}"
     return {
         "session": "each revision on its own",
         "isolated": "each revision on its own, in an env.py run of its own",

@@ -172,6 +172,7 @@ class Execution:
                 step=step.id if step else None,
                 message="ended in the middle of "
                 + (f"step {step.id}{_stayed(step)}" if step else "the run"),
+                cause=error if step is not None and step.exchange else None,
             )
         lost = error.code in ON_THE_ROAD
         if error.code == "agent-failed" or lost or step is None:
@@ -217,6 +218,8 @@ class Execution:
             return False
         if error.details.get("replaced"):
             return True
+        if step.exchange:
+            return error.details.get("left", "old") != "old"
         return copies is None or not copies.replaces_at_once
 
     def _pause(self, step: Step, error: OrchestrateError) -> Outcome | None:
@@ -272,7 +275,8 @@ def over_by(run: str) -> str:
 
 def _stayed(step: Step) -> str:
     """Return that nothing stayed of a step, where that can be said."""
-    return "" if step.action is not None else ", of which nothing stayed"
+    told = step.action is None and step.kind != "restore"
+    return ", of which nothing stayed" if told else ""
 
 
 def _with_cause(outcome: Outcome, trouble: Trouble | None) -> Outcome:

@@ -11,7 +11,6 @@ from orchestrate.domain.backups import Backup
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Step
 from orchestrate.errors import OrchestrateError
-from orchestrate.run.access import Access
 from orchestrate.run.backup_commands import restored_by_command
 from orchestrate.run.backups import (
     all_backups,
@@ -22,6 +21,7 @@ from orchestrate.run.backups import (
     url_of,
     way_to,
 )
+from orchestrate.run.exchanging import Exchanging, forget
 from orchestrate.run.proofs import check_file, what_differs
 from orchestrate.run.session import Session
 from orchestrate.run.stepping import Done, Trouble, Work
@@ -44,7 +44,7 @@ class RestoreSteps:
         self.work.begin(step)
         try:
             copy = self._copy(step)
-            self._put_back(session.access, step, copy)
+            self._put_back(session, step, copy)
             # Another file, other objects: what an agent remembers of them is void.
             session.kill()
             session = self.work.open_session()
@@ -61,6 +61,8 @@ class RestoreSteps:
             session.kill()
             return self.work.trouble(session, step, error)
         self.work.finish(step, began, copy.heads, backup=copy.id, restored=True)
+        if step.exchange:
+            forget(session)
         return Done(session=session, heads=copy.heads)
 
     def _copy(self, step: Step) -> Backup:
@@ -72,8 +74,8 @@ class RestoreSteps:
             )
         return found
 
-    def _put_back(self, access: Access, step: Step, copy: Backup) -> None:
-        order = step.backup
+    def _put_back(self, session: Session, step: Step, copy: Backup) -> None:
+        access, order = session.access, step.backup
         if order is None:
             raise AssertionError("a restore step says how the copy is reached")
         if copy.strategy == "command":
@@ -85,6 +87,20 @@ class RestoreSteps:
         going = going_with(access, order)
         with kept_at(access, copy) as destination:
             check_file(destination, copy, copies, way, going)
+            if step.exchange:
+                place, run = self.work.scratch, self.work.recorder.run
+                exchanging = Exchanging(
+                    place=place,
+                    session=session,
+                    copy=copy,
+                    order=order,
+                    way=way,
+                    going=going,
+                    run=run,
+                )
+                remark = exchanging.carry(destination)
+                self.work.remarks += [remark] if remark else []
+                return
             url, owners = url_of(access, order), self._owners(copies, copy)
             program = copies.replace(url, way, owners=owners)
             load(program, destination, copy.file, going, code="restore-failed")
