@@ -2494,10 +2494,10 @@ class Fork:
     """A copy of this process that makes something out of what is loaded already.
 
     It has no connection to a database and no way to the orchestrator (`Channel`), and ends with
-    its answer. What it would have said, if it dies or takes too long, has to be made here.
+    its work. What it does not come to, if it dies or takes too long, has to be made here.
     """
 
-    def __init__(self, work: Callable[[], Json]) -> None:
+    def __init__(self, work: Iterable[Json]) -> None:
         reading, writing = os.pipe()
         with warnings.catch_warnings():
             # Of other threads, which hold nothing that the work needs.
@@ -2508,29 +2508,36 @@ class Fork:
                 os.close(reading)
                 signal.alarm(LONGEST_FORK)  # nobody may be left to end it
                 with os.fdopen(writing, "wb") as answer:
-                    answer.write(json.dumps(work()).encode("utf-8"))
+                    for part in work:
+                        answer.write(json.dumps(part).encode("utf-8") + b"\n")
+                        answer.flush()
             os._exit(0)
         os.close(writing)
-        self._said = b""
+        self._made: queue.SimpleQueue[Json] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, args=(reading,), daemon=True)
         self._reader.start()
 
     def _read(self, reading: int) -> None:
-        with os.fdopen(reading, "rb") as answer:
-            self._said = answer.read()
+        # A line that was cut off is the last one.
+        with os.fdopen(reading, "rb") as answer, contextlib.suppress(ValueError):
+            for line in answer:
+                self._made.put(json.loads(line.decode("utf-8")))
 
-    def result(self, seconds: float) -> Json | None:
-        """Return what it made, waiting so long; None if that is not to be had."""
+    def made(self) -> Iterator[Json]:
+        """Yield what it has made since this was asked last."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                yield self._made.get_nowait()
+
+    def rest(self, seconds: float) -> Iterator[Json]:
+        """Wait for its end, so long at most; yield what it made until then."""
         self._reader.join(seconds)
         with contextlib.suppress(OSError):
             if self._reader.is_alive():
                 os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
-        try:
-            found: Json = json.loads(self._said.decode("utf-8"))
-        except ValueError:
-            return None
-        return found
+        self._reader.join(seconds)
+        yield from self.made()
 
 
 LONGEST_FORK = 600
@@ -2579,24 +2586,35 @@ class Renderer(EnvRun):
         if not self.job.request.get("soon"):
             self._render_all(wanted)
             return ()
-        half = len(wanted) // 2 if len(wanted) >= SHARED_FROM and has_cores() else len(wanted)
-        helper = Fork(lambda: self._render_all(wanted[half:])) if half < len(wanted) else None
+        if len(wanted) < SHARED_FROM or not has_cores():
+            self._render_soon(wanted)
+            return ()
+        half = len(wanted) // 2
+        fork = Fork(self._rendered(wanted[half:]))
         began = time.monotonic()
-        self._render_soon(wanted[:half])
-        found = helper.result(4 * (time.monotonic() - began) + 5) if helper else None
-        if found is None:
-            self._render_soon(wanted[half:])
-        else:
-            self.result.update(found)
+        for part in self._rendered(wanted[:half]):
+            self._tell(part)
+            for other in fork.made():
+                self._tell(other)
+        for other in fork.rest(4 * (time.monotonic() - began) + 5):
+            self._tell(other)
+        self._render_soon([(name, one) for name, one in wanted[half:] if name in self.result])
         return ()
 
     def _render_soon(self, wanted: Sequence[tuple[str, Any]]) -> None:
         """Render revisions, telling the SQL of some at a time."""
+        for part in self._rendered(wanted):
+            self._tell(part)
+
+    def _rendered(self, wanted: Sequence[tuple[str, Any]]) -> Iterator[dict[str, Json]]:
+        """Render some revisions at a time."""
         for start in range(0, len(wanted), RENDERED_AT_ONCE):
-            part = wanted[start : start + RENDERED_AT_ONCE]
-            self.job.channel.send("rendered", sql=self._render_all(part))
-            for name, _ in part:
-                del self.result[name]
+            yield self._render_all(wanted[start : start + RENDERED_AT_ONCE])
+
+    def _tell(self, part: dict[str, Json]) -> None:
+        self.job.channel.send("rendered", sql=part)
+        for name in part:
+            del self.result[name]
 
     def _render_all(self, wanted: Sequence[tuple[str, Any]]) -> dict[str, Json]:
         """Render revisions and return their answers."""
