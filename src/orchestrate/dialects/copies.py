@@ -110,8 +110,10 @@ class Copies(Protocol):
     """Whether a copy names owners and grantees, which another server may lack."""
     replaces_at_once: bool
     """Whether `replace` leaves either the old content or the new one."""
-    exchange: Exchange | None
-    """How to come near to that where it does not; None where it does, or nothing is known."""
+
+    @property
+    def exchange(self) -> Exchange | None:
+        """Return how to come near to that where it does not; None where it does, or not known."""
 
     def proven(self, snapshot: Snapshot) -> Snapshot:
         """Return how a database's schema looks where a copy was put back with `ours`."""

@@ -8,7 +8,6 @@ from typing import Final
 
 from orchestrate.dialects.canonical import make_snapshot, text
 from orchestrate.dialects.copies import Copies
-from orchestrate.dialects.filling import Filling
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.measures import Measures
@@ -76,7 +75,7 @@ class Generic:
     known_sizes: str | None = None
     table_sizes: str | None = None
     measures: Measures | None = None
-    filling: Filling | None = None
+    filling: None = None
     network: Network | None = PlainNetwork()
 
     def __init__(self, name: str) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from orchestrate.dialects.copies import Copies
-from orchestrate.dialects.filling import Filling
 from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.measures import Measures
 from orchestrate.dialects.networks import Network
@@ -22,6 +21,9 @@ from orchestrate.domain.drift import DriftDifference
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.domain.troubles import Failure, Recognised
+
+if TYPE_CHECKING:
+    from orchestrate.dialects.filling import Filling
 
 Row = Sequence[object]
 LockKind = Literal["sql", "file", "none"]
@@ -137,10 +139,15 @@ class Dialect(Protocol):
     lock of one. None where the server keeps no such numbers."""
     measures: Measures | None
     """What is measured of a step on a clone; None where that is not known."""
-    filling: Filling | None
-    """How tables of a clone are filled with generated rows; None where that is not known."""
     network: Network | None
     """How its servers are reached over TCP; None where a database is a file."""
+
+    @property
+    def filling(self) -> Filling | None:
+        """Return how tables of a clone are filled with generated rows; None where not known.
+
+        Loaded when it is asked for: of all commands a rehearsal alone has a use for it.
+        """
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs; timeouts in seconds, None for the server's own."""

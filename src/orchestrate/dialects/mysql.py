@@ -12,12 +12,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from orchestrate.dialects import measures, mysql_filling, mysql_remedies, mysql_schema, table_sizes
+from orchestrate.dialects import measures, mysql_remedies, mysql_schema, table_sizes
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
-from orchestrate.dialects.filling import Filling
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.measures import Measures
@@ -35,6 +34,9 @@ from orchestrate.domain.drift import DriftDifference
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.domain.troubles import Failure, Recognised
+
+if TYPE_CHECKING:
+    from orchestrate.dialects.filling import Filling
 
 _IDENTITY: Final = """\
 SELECT found.version, found.name,
@@ -157,8 +159,14 @@ class MySQL:
     known_sizes: str | None = table_sizes.MYSQL
     table_sizes: str | None = table_sizes.MYSQL
     measures: Measures | None = measures.MYSQL
-    filling: Filling | None = mysql_filling.FILLING
     network: Network | None = MySQLNetwork()
+
+    @property
+    def filling(self) -> Filling | None:
+        """Return how tables are filled with generated rows."""
+        from orchestrate.dialects.mysql_filling import FILLING  # noqa: PLC0415  (for rehearsals alone)
+
+        return FILLING
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs."""

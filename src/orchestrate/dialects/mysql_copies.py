@@ -17,12 +17,10 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Edit, Owners, Program, Way, through_shell
-from orchestrate.dialects.exchange import Exchange
-from orchestrate.dialects.mysql_exchange import MariaDBExchange
 from orchestrate.dialects.mysql_programs import (
     COMMON,
     TRAILER,
@@ -39,6 +37,9 @@ from orchestrate.domain.backups import Strategy
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
 from orchestrate.domain.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from orchestrate.dialects.exchange import Exchange
 
 _VERSION: Final = re.compile(
     r"^(?P<name>\S+)\s+(?:Ver \S+ Distrib|Ver|from) "
@@ -87,6 +88,13 @@ WHERE TABLE_SCHEMA = DATABASE()"""
         }
     )
 
+    @property
+    def exchange(self) -> Exchange | None:
+        """Return how tables change places; loaded when it is asked for, by restores alone."""
+        from orchestrate.dialects.mysql_exchange import MariaDBExchange  # noqa: PLC0415
+
+        return MariaDBExchange()
+
     def dump(self, url: DatabaseUrl, way: Way) -> Program:
         """Return the call of `mariadb-dump`, or of `mysqldump` where there is none."""
         return dumped(url, way)
@@ -97,7 +105,6 @@ WHERE TABLE_SCHEMA = DATABASE()"""
 
     names_roles = False
     replaces_at_once = False
-    exchange: Exchange | None = MariaDBExchange()
 
     def replace(self, url: DatabaseUrl, way: Way, *, owners: Owners) -> Program:
         """Return the call that drops everything in the schema and then puts the copy back.

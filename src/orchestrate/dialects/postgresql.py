@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from orchestrate.dialects import (
     measures,
-    postgresql_filling,
     postgresql_remedies,
     postgresql_schema,
     table_sizes,
 )
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
-from orchestrate.dialects.filling import Filling
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.measures import Measures
@@ -31,6 +29,9 @@ from orchestrate.domain.drift import DriftDifference
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.domain.troubles import Failure, Recognised
+
+if TYPE_CHECKING:
+    from orchestrate.dialects.filling import Filling
 
 _IDENTITY: Final = """\
 SELECT
@@ -114,8 +115,14 @@ class PostgreSQL:
     known_sizes: str | None = table_sizes.POSTGRESQL_AT_HAND
     table_sizes: str | None = table_sizes.POSTGRESQL
     measures: Measures | None = measures.POSTGRESQL
-    filling: Filling | None = postgresql_filling.FILLING
     network: Network | None = PostgreSQLNetwork()
+
+    @property
+    def filling(self) -> Filling | None:
+        """Return how tables are filled with generated rows."""
+        from orchestrate.dialects.postgresql_filling import FILLING  # noqa: PLC0415  (for rehearsals alone)
+
+        return FILLING
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs.

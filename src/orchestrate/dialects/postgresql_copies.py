@@ -18,7 +18,6 @@ from orchestrate.dialects.copies import (
     parameters,
     through_shell,
 )
-from orchestrate.dialects.exchange import Exchange
 from orchestrate.dialects.replacing import POSTGRESQL_CLEAR, POSTGRESQL_FAILED
 from orchestrate.domain.backups import Strategy
 from orchestrate.domain.database_url import DatabaseUrl
@@ -137,7 +136,7 @@ class PostgreSQLCopies:
 
     names_roles = True
     replaces_at_once = True
-    exchange: Exchange | None = None
+    exchange: None = None
 
     def replace(self, url: DatabaseUrl, way: Way, *, owners: Owners) -> Program:
         """Return the call that clears the database and puts the copy back, in one transaction.

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from orchestrate.dialects import (
     measures,
-    sqlite_filling,
     sqlite_remedies,
     sqlite_schema,
     table_sizes,
 )
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies
-from orchestrate.dialects.filling import Filling
 from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.measures import Measures
@@ -29,6 +27,9 @@ from orchestrate.domain.drift import DriftDifference
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.domain.troubles import Failure, Recognised
+
+if TYPE_CHECKING:
+    from orchestrate.dialects.filling import Filling
 
 _SIGNS: Final[Signs] = (
     # Also a deadlock between two upgrading readers, which is as worth a retry:
@@ -98,8 +99,14 @@ class SQLite:
     known_sizes: str | None = None
     table_sizes: str | None = table_sizes.SQLITE
     measures: Measures | None = measures.SQLITE
-    filling: Filling | None = sqlite_filling.FILLING
     network: Network | None = None
+
+    @property
+    def filling(self) -> Filling | None:
+        """Return how tables are filled with generated rows."""
+        from orchestrate.dialects.sqlite_filling import FILLING  # noqa: PLC0415  (for rehearsals alone)
+
+        return FILLING
 
     def kit(self, *, lock_timeout: float | None, statement_timeout: float | None) -> Kit:
         """Return the SQL the agent needs; SQLite has no statement timeout."""

@@ -8,7 +8,6 @@ from typing import Final
 from urllib.parse import unquote
 
 from orchestrate.dialects.copies import PATH_VARIABLE, READY, Owners, Program, Way
-from orchestrate.dialects.exchange import Exchange
 from orchestrate.domain.backups import Strategy
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
@@ -132,7 +131,7 @@ class SQLiteCopies:
 
     names_roles = False
     replaces_at_once = True
-    exchange: Exchange | None = None
+    exchange: None = None
 
     def replace(self, url: DatabaseUrl, way: Way, *, owners: Owners) -> Program:
         """Return the same: a copy replaces the whole file."""
