@@ -253,6 +253,7 @@ def test_rows_that_the_schema_allows_and_a_revision_does_not(
     workspace.ok("apply", "prod", "--to", "r001", "--yes")
     found = rehearsed(workspace, "--from", "schema", status=1)
     assert found["trouble"]["step"] == "001-r002"
+    assert found["trouble"]["message"].startswith("generated rows contradict what r002 demands")
     assert found["clone"]["generated_rows"] == 100
     (empty,) = found["clone"]["left_empty"]
     assert empty["table"] == "t2"

@@ -92,7 +92,14 @@ def _carried_out(
         say(f"  made from {origin(clone)}{large}")
         for table in clone.left_empty:
             say(f"  left empty: {table.table}: {table.reason}")
-        came: Rehearsed = rehearsed(session, plan, original.chain, say, forward_only=forward_only)
+        came: Rehearsed = rehearsed(
+            session,
+            plan,
+            original.chain,
+            say,
+            forward_only=forward_only,
+            rows="generated rows" if clone.generated_rows else None,
+        )
     remarks = came.remarks
     if came.trouble is not None and clone.generated_rows:
         remarks = (*remarks, doubt_of(plan.environment))

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from orchestrate.dialects.canonical import text
-from orchestrate.dialects.copies import Edit, Owners, Program, Way, through_shell
+from orchestrate.dialects.copies import Owners, Program, Way, through_shell
 from orchestrate.dialects.mysql_programs import (
     COMMON,
     TRAILER,
@@ -28,6 +28,7 @@ from orchestrate.dialects.mysql_programs import (
     connection,
     dumped,
     either,
+    events_made,
     loading,
     whichever,
 )
@@ -47,14 +48,7 @@ _VERSION: Final = re.compile(
     re.MULTILINE,
 )
 # A scratch schema's events would run beside the original's, on whatever they name.
-_ASLEEP: Final = Edit(
-    pattern=re.compile(
-        rb"(\n(?:/\*!50106 )?CREATE\b[^\n]*? EVENT `[^\n]*? ON COMPLETION (?:NOT )?PRESERVE)"
-        rb" ENABLE\b"
-    ),
-    replacement=rb"\1 DISABLE",
-    literal=b" EVENT `",
-)
+_ASLEEP: Final = events_made("ENABLE", "DISABLE")
 _STATUS: Final = ("ENABLED ON COMPLETION", "DISABLED ON COMPLETION")
 
 _ROUTINES: Final = """\

@@ -27,9 +27,9 @@ from types import MappingProxyType
 from typing import Final
 
 from orchestrate.dialects.canonical import text
-from orchestrate.dialects.copies import Edit, Program, Way
+from orchestrate.dialects.copies import Program, Way
 from orchestrate.dialects.exchange import REPLACED, Schemas, Swap
-from orchestrate.dialects.mysql_programs import client, dumped
+from orchestrate.dialects.mysql_programs import client, dumped, events_made
 from orchestrate.dialects.mysql_rights import rights_in
 from orchestrate.dialects.mysql_swap import (
     BEGUN,
@@ -56,22 +56,8 @@ _RIGHTS: Final = (
 )  # fmt: skip
 _ROUTINES: Final = frozenset({"function", "procedure", "package", "package body"})
 # Asleep, and told apart from those that are meant to sleep.
-_SLEEPING: Final = Edit(
-    pattern=re.compile(
-        rb"(\n(?:/\*!50106 )?CREATE\b[^\n]*? EVENT `[^\n]*? ON COMPLETION (?:NOT )?PRESERVE)"
-        rb" ENABLE\b"
-    ),
-    replacement=rb"\1 DISABLE ON SLAVE",
-    literal=b" EVENT `",
-)
-_WOKEN: Final = Edit(
-    pattern=re.compile(
-        rb"(\n(?:/\*!50106 )?CREATE\b[^\n]*? EVENT `[^\n]*? ON COMPLETION (?:NOT )?PRESERVE)"
-        rb" DISABLE ON (?:SLAVE|REPLICA)\b"
-    ),
-    replacement=rb"\1 ENABLE",
-    literal=b" EVENT `",
-)
+_SLEEPING: Final = events_made("ENABLE", "DISABLE ON SLAVE")
+_WOKEN: Final = events_made("DISABLE ON (?:SLAVE|REPLICA)", "ENABLE")
 
 
 class MariaDBExchange:

@@ -52,6 +52,21 @@ _NAMELESS: Final = Edit(
 )
 
 
+def events_made(found: str, instead: str) -> Edit:
+    """Return the edit that has a copy's events made in another state than the one it tells.
+
+    `found` is a pattern of that state's words.
+    """
+    return Edit(
+        pattern=re.compile(
+            rb"(\n(?:/\*!50106 )?CREATE\b[^\n]*? EVENT `[^\n]*? ON COMPLETION (?:NOT )?PRESERVE)"
+            rb" %s\b" % found.encode()
+        ),
+        replacement=rb"\1 %s" % instead.encode(),
+        literal=b" EVENT `",
+    )
+
+
 def dumped(
     url: DatabaseUrl,
     way: Way,

@@ -227,6 +227,8 @@ class Circumstances:
     """What the version table says, in words."""
     statement: str | None
     """The one that failed."""
+    rows: str | None = None
+    """What the rows are that it met, in words; None for those that the environment has."""
 
 
 def explain_step(
@@ -248,6 +250,7 @@ def explain_step(
         "environment": here.environment,
         "revision": here.revision,
         "heads": here.heads,
+        "rows": here.rows or f"existing rows of {here.environment}",
     }
     return Explanation(
         message=f"{sentence.format_map(words)} ({message})",
@@ -298,7 +301,7 @@ _STEPS: Final = {
         "revision that the schema really has",
     ),
     "rows-in-the-way": _Advice(
-        "existing rows of {environment} contradict what {revision} demands",
+        "{rows} contradict what {revision} demands",
         "Correct the rows, or have the revision do it before (fill, deduplicate, then constrain)",
     ),
     "missing-right": _Advice(

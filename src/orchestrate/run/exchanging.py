@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Final
 from orchestrate.adapters.copy_programs import Going
 from orchestrate.adapters.copying import captured, given, load
 from orchestrate.adapters.destinations import Destination
+from orchestrate.clock import Clock
 from orchestrate.dialects.copies import Way
 from orchestrate.dialects.exchange import Exchange, Schemas, Swap
 from orchestrate.dialects.scratch import PREFIX
@@ -155,7 +155,7 @@ class Exchanging:
 
     def _refuse_company(self) -> None:
         """Have the client of a process that was killed come to its end first."""
-        if _settled(self.session, self.run) != "changing":
+        if _settled(self.session, self.run, self.place.clock) != "changing":
             return
         raise OrchestrateError(
             "restore-failed",
@@ -195,18 +195,18 @@ class Exchanging:
         # With an agent of its own: the error may be that the other one has no connection left.
         try:
             with open_session(self.place.access) as session:
-                return _settled(session, self.run)
+                return _settled(session, self.run, self.place.clock)
         except OrchestrateError:
             return "unknown"
 
 
-def _settled(session: Session, run: str) -> PutBack:
+def _settled(session: Session, run: str, clock: Clock) -> PutBack:
     """Return how far it came, once no client is at work any more, or after half a minute."""
     found = standing(session, run)
     for _ in range(_LOOKS):
         if found != "changing":
             break
-        time.sleep(_LOOK_SECONDS)
+        clock.sleep(_LOOK_SECONDS)
         found = standing(session, run)
     return found
 

@@ -80,9 +80,17 @@ def explained(error: OrchestrateError, access: Access) -> OrchestrateError:
 
 
 def explained_step(
-    error: OrchestrateError, step: Step, dialect: Dialect, *, environment: str
+    error: OrchestrateError,
+    step: Step,
+    dialect: Dialect,
+    *,
+    environment: str,
+    rows: str | None = None,
 ) -> OrchestrateError:
-    """Return the error of a revision that failed with a sentence and a hint, where it is known."""
+    """Return the error of a revision that failed with a sentence and a hint, where it is known.
+
+    `rows` says what the rows are that it met, where they are not the environment's own.
+    """
     failing = error.details.get("failing")
     found = explain_step(
         error.code,
@@ -93,6 +101,7 @@ def explained_step(
             revision=step.revision,
             heads=words(step.from_heads),
             statement=failing if isinstance(failing, str) else None,
+            rows=rows,
         ),
     )
     if found is None:

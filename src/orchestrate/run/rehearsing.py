@@ -16,7 +16,6 @@ from orchestrate.domain.plan import Plan, Step
 from orchestrate.domain.rehearsals import (
     CloneState,
     Contents,
-    MeasuredStatement,
     RehearsalTrouble,
     RehearsedStep,
     Verdict,
@@ -29,15 +28,13 @@ from orchestrate.planning.rehearsals import (
     Lost,
     backwards,
     contents_of,
-    held_locks,
     judged,
     lost,
-    rewritten_tables,
-    whole_file_lock,
 )
-from orchestrate.planning.touched_tables import SizesByName, by_name, touched
+from orchestrate.planning.touched_tables import SizesByName, by_name
 from orchestrate.run.access import Access
 from orchestrate.run.explaining import explained_step
+from orchestrate.run.measured_steps import measured
 from orchestrate.run.observe import open_session
 from orchestrate.run.scratch import carried
 from orchestrate.run.session import Session
@@ -65,8 +62,12 @@ def rehearsed(
     say: Callable[[str], None],
     *,
     forward_only: bool = False,
+    rows: str | None = None,
 ) -> Rehearsed:
-    """Carry a plan's revisions out on the clone that this agent has seen, and end the agent."""
+    """Carry a plan's revisions out on the clone that this agent has seen, and end the agent.
+
+    `rows` says what the clone's rows are, where they are not the target's.
+    """
     stage = _Stage(
         access=session.access,
         plan=plan,
@@ -75,6 +76,7 @@ def rehearsed(
         session=session,
         sizes=by_name(clone_sizes(session)),
         forward_only=forward_only,
+        rows=rows,
     )
     try:
         stage.forward()
@@ -102,6 +104,7 @@ class _Stage:
     sizes: SizesByName
     """How large the clone's tables are before the first step, where that can be asked."""
     forward_only: bool
+    rows: str | None
     told: dict[str, RehearsedStep] = field(default_factory=dict)
     states: list[CloneState] = field(default_factory=list)
     """Before the first step and after each."""
@@ -159,7 +162,13 @@ class _Stage:
                     number = f"{numbers[step.id]}/{len(self.steps)}"
                     self.say(f"  {number} {step.revision} {step.title}")
                 elif message.event == "committed":
-                    self.told[step.id] = self._measured(step, message.fields)
+                    self.told[step.id] = measured(
+                        self.told[step.id],
+                        message.fields,
+                        self.access.dialect.measures,
+                        self.sizes,
+                        version_table=self._version_table(),
+                    )
                     running = None
             left = self._left(block)
             if left is not None:
@@ -212,7 +221,8 @@ class _Stage:
             raise
 
     def _explained(self, step: Step, error: OrchestrateError) -> RehearsalTrouble:
-        told = explained_step(error, step, self.access.dialect, environment=self.plan.environment)
+        dialect, environment = self.access.dialect, self.plan.environment
+        told = explained_step(error, step, dialect, environment=environment, rows=self.rows)
         failing = error.details.get("failing")
         return RehearsalTrouble(
             step=step.id,
@@ -222,36 +232,9 @@ class _Stage:
             statement=failing if isinstance(failing, str) else None,
         )
 
-    def _measured(self, step: Step, done: Mapping[str, Any]) -> RehearsedStep:
-        measures = self.access.dialect.measures
-        facts = done.get("facts") or {}
-        earlier, later = facts.get("before") or {}, facts.get("after") or {}
-        statements = tuple(MeasuredStatement(**one) for one in done.get("measured", ()))
-        seconds = float(done["seconds"])
+    def _version_table(self) -> str:
         observation = self.session.observation
-        table = observation.version_table if observation else "alembic_version"
-        home = table.rpartition(".")[0] or None
-        locks = None
-        if measures and measures.whole_file:
-            locks = whole_file_lock(measures.whole_file, statements, seconds)
-        elif measures and measures.locks:
-            locks = held_locks(done.get("locks", ()), version_table=table, home=home)
-        rewritten = written = None
-        if "files" in earlier and "files" in later:
-            rewritten = rewritten_tables(earlier["files"], later["files"], home=home)
-        if "written" in earlier and "written" in later:
-            written = _number(later["written"]) - _number(earlier["written"])
-        return replace(
-            self.told[step.id],
-            seconds=seconds,
-            statements=statements,
-            statement_count=int(done["statements"]),
-            sql_seconds=float(done["sql_seconds"]),
-            tables=touched((one.text for one in statements), self.sizes, version_table=table),
-            locks=locks,
-            rewritten=rewritten,
-            written_bytes=written,
-        )
+        return observation.version_table if observation else "alembic_version"
 
     # --- checks -------------------------------------------------------------------------------
 
@@ -395,7 +378,3 @@ def _lost(before: CloneState, after: CloneState) -> Lost:
     differences = compare(before.schema, after.schema, without=GRANTS)
     told = [describe(one) for one in differences if one.object != "column order"]
     return lost(told, before.contents, after.contents)
-
-
-def _number(rows: Sequence[Sequence[object]]) -> int:
-    return int(float(str(rows[0][0] or 0)))

@@ -13,6 +13,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from orchestrate.dialects.mysql_swap import BEGUN, DONE
 from orchestrate.domain.secrets import Secret
 from orchestrate.domain.snapshot import OWN_TABLES
 from orchestrate.errors import OrchestrateError
@@ -24,8 +25,8 @@ from tests.support.states import event, open_store, race
 
 
 def test_tables_that_a_schema_leaves_out() -> None:
-    """A store beside an application's tables is no part of that application's schema."""
-    assert {*metadata.tables, VERSION_TABLE} == OWN_TABLES
+    """A store beside an application's tables is no part of its schema, nor are a restore's signs."""
+    assert {*metadata.tables, VERSION_TABLE, BEGUN, DONE} == OWN_TABLES
 
 
 def test_revisions_are_listed() -> None:
