@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,10 @@ def squawk_at_work(program: str, *, folder: Path, version: str | None) -> Iterat
 
 
 class Squawk:
-    """Calls of squawk on texts, as they come; each call judges many."""
+    """Calls of squawk on texts, as they come; each call judges many.
+
+    What a call says is read by a thread as soon as it ends, while others are at work.
+    """
 
     def __init__(self, command: Sequence[str], *, folder: Path, place: Path) -> None:
         self._command = command
@@ -74,9 +78,11 @@ class Squawk:
         self._place = place
         self._keys: dict[str, str] = {}
         """By the path of a text."""
-        self._waiting: list[str] = []
-        """Paths of texts that no call was made for."""
+        self._waiting: list[Path] = []
+        """Texts that no call was made for."""
         self._calls: list[subprocess.Popen[bytes]] = []
+        self._readers = ThreadPoolExecutor(thread_name_prefix="squawk")
+        self._told: list[Future[tuple[SquawkRemark, ...]]] = []
 
     def give(self, texts: Mapping[str, str]) -> None:
         """Have texts judged, by their keys. Raises `command-failed` when it cannot be run."""
@@ -84,7 +90,7 @@ class Squawk:
             path = self._place / f"{len(self._keys)}.sql"
             path.write_text(text, "utf-8")
             self._keys[str(path)] = key
-            self._waiting.append(str(path))
+            self._waiting.append(path)
         if len(self._waiting) >= _MANY:
             self._call()
 
@@ -95,48 +101,42 @@ class Squawk:
         """
         if self._waiting:
             self._call()
-        return tuple(
-            remark
-            for number in range(len(self._calls))
-            for remark in _remarks(self._told(number), self._keys)
-        )
+        return tuple(remark for one in self._told for remark in one.result())
 
     def kill(self) -> None:
         """End what is still at work."""
         for process in self._calls:
             process.kill()  # nothing, where it has ended
-            process.wait()
+        self._readers.shutdown()
 
     def _call(self) -> None:
         paths, self._waiting = self._waiting, []
-        out, errors = self._said(len(self._calls))
-        # Into files: nobody reads while it is at work, and a pipe that is full would hold it up.
-        with out.open("wb") as stdout, errors.open("wb") as stderr:
-            try:
-                process = subprocess.Popen(
-                    [*self._command, *paths],
-                    cwd=self._folder,
-                    # On GitHub it would print annotations of files that nobody has.
-                    env=child_environ({"SQUAWK_DISABLE_GITHUB_ANNOTATIONS": "1"}),
-                    stdin=subprocess.DEVNULL,
-                    stdout=stdout,
-                    stderr=stderr,
-                )
-            except OSError as error:
-                raise _failed(str(error)) from error
-        self._calls.append(process)
-
-    def _said(self, number: int) -> tuple[Path, Path]:
-        """Return where a call writes what it has found, and its errors."""
-        return self._place / f"{number}.json", self._place / f"{number}.txt"
-
-    def _told(self, number: int) -> Any:
-        out, errors = self._said(number)
         try:
-            status = self._calls[number].wait(timeout=_SECONDS)
-            if status in {0, _FOUND_SOMETHING}:
-                return json.loads(out.read_bytes() or b"[]")
-            problem = errors.read_text("utf-8", "replace").strip().splitlines()
+            process = subprocess.Popen(
+                [*self._command, *map(str, paths)],
+                cwd=self._folder,
+                # On GitHub it would print annotations of files that nobody has.
+                env=child_environ({"SQUAWK_DISABLE_GITHUB_ANNOTATIONS": "1"}),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        except OSError as error:
+            raise _failed(str(error)) from error
+        self._calls.append(process)
+        self._told.append(self._readers.submit(self._read, process, paths))
+
+    def _read(
+        self, process: subprocess.Popen[bytes], paths: Sequence[Path]
+    ) -> tuple[SquawkRemark, ...]:
+        try:
+            out, errors = process.communicate(timeout=_SECONDS)
+            # Taking thousands of files away at the end would have somebody wait for it.
+            for path in paths:
+                path.unlink()
+            if process.returncode in {0, _FOUND_SOMETHING}:
+                return _remarks(json.loads(out or b"[]"), self._keys)
+            problem = errors.decode("utf-8", "replace").strip().splitlines()
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             problem = [str(error)]
         raise _failed(problem[-1] if problem else "it said nothing")

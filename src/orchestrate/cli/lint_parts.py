@@ -15,15 +15,14 @@ from orchestrate.domain.findings import Finding
 from orchestrate.domain.revision_source import RevisionSource
 from orchestrate.domain.revisions import Graph, Revision
 from orchestrate.domain.spec import Environment
-from orchestrate.domain.statements import Statement
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.deeds import Deeds, deeds
-from orchestrate.planning.linting import Rendered, View, statements_of
+from orchestrate.planning.linting import Rendered, View, sql_remarks
 from orchestrate.planning.revision_rules import (
     Listed,
     ancestry,
 )
-from orchestrate.planning.statement_rules import Server
+from orchestrate.planning.statement_rules import Remark, Server
 from orchestrate.run.linting import (
     Squawking,
     squawking,
@@ -88,7 +87,7 @@ class Reading:
         self._chosen: Sequence[RevisionSource] = ()
         self._names: set[str | None] = set()
         self._rendered: dict[str, Rendered] = {}
-        self._statements: dict[str, tuple[Statement, ...]] = {}
+        self._remarks: dict[str, tuple[Remark, ...]] = {}
         self._squawking: Squawking | None = None
         self._exits = ExitStack()
 
@@ -108,17 +107,18 @@ class Reading:
 
         Raises `command-failed` for squawk.
         """
-        known = {revision: one for revision, one in rendered.items() if revision in self._names}
+        known = {name: one for name, one in rendered.items() if name in self._names}
         if known and not self._rendered:
             self._call_squawk()
         if self._squawking is not None:
             self._squawking.give(known)
         self._rendered.update(known)
-        self._statements.update(statements_of(known, self._server.grammar))
+        sources = [one for one in self._chosen if one.revision in known]
+        self._remarks.update(sql_remarks(sources, known, self._server))
 
     def forget(self) -> None:
         """Forget the SQL: not all of it is to be had."""
-        self._rendered, self._statements, self._squawking = {}, {}, None
+        self._rendered, self._remarks, self._squawking = {}, {}, None
 
     def view(self) -> View:
         """Return the revisions as the server would get them, with what squawk says of them.
@@ -128,7 +128,7 @@ class Reading:
         return View(
             server=self._server,
             rendered=self._rendered,
-            statements=self._statements,
+            remarks=self._remarks,
             squawked=self._squawking.told(self._chosen) if self._squawking else None,
         )
 

@@ -15,7 +15,7 @@ from orchestrate.domain.revision_source import RevisionSource
 from orchestrate.domain.revisions import Graph, Revision
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
-from orchestrate.planning.linting import View, lint_revisions, statements_of
+from orchestrate.planning.linting import View, lint_revisions, sql_remarks
 from orchestrate.planning.revision_rules import (
     Listed,
     journal_findings,
@@ -87,8 +87,8 @@ def findings_by_revision(
         observation = session.observe()
         rendered = render(session, [one.id for one in revisions])
         server = server_seen(access, session, observation)
-    statements = statements_of(rendered, server.grammar)
-    view = View(server=server, rendered=rendered, statements=statements)
+    remarks = sql_remarks(sources, rendered, server)
+    view = View(server=server, rendered=rendered, remarks=remarks)
     local = local_modules(bench, environment)
     return {
         revision.id: lint_revisions([source], [view], local=local)

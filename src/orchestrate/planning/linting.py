@@ -9,7 +9,6 @@ from typing import Final
 
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.revision_source import RevisionSource
-from orchestrate.domain.statements import Statement
 from orchestrate.planning.ignoring import heeded
 from orchestrate.planning.revision_places import statements_of_calls
 from orchestrate.planning.revision_rules import source_findings
@@ -47,21 +46,32 @@ class View:
     server: Server
     rendered: Mapping[str, Rendered]
     """By revision; one that is missing was not asked for."""
-    statements: Mapping[str, tuple[Statement, ...]]
-    """What stands in that SQL (`statements_of`)."""
+    remarks: Mapping[str, tuple[Remark, ...]]
+    """What our rules say of that SQL, by file (`sql_remarks`)."""
     squawked: Mapping[str, Sequence[Finding]] | None = None
     """What squawk says, by revision; None where it was not asked."""
 
 
-def statements_of(
-    rendered: Mapping[str, Rendered], grammar: str
-) -> Mapping[str, tuple[Statement, ...]]:
-    """Read the SQL of revisions, as far as some rule is about it: most of the work of judging."""
-    return {
-        revision: read_statements(one.sql, grammar)
-        for revision, one in rendered.items()
-        if one.sql is not None and _matters(one.sql)
-    }
+def sql_remarks(
+    sources: Iterable[RevisionSource], rendered: Mapping[str, Rendered], server: Server
+) -> Mapping[str, tuple[Remark, ...]]:
+    """Return what our rules say of the SQL of revisions, by file: most of the work of judging.
+
+    Those of the `sources` are left out that cannot be read or are not `rendered`.
+    """
+    found: dict[str, tuple[Remark, ...]] = {}
+    for source in sources:
+        sql = _sql(source, rendered)
+        if sql is not None and source.problem is None:
+            # No rule is about the SQL of most revisions, which have new tables.
+            statements = read_statements(sql, server.grammar) if _WORDS.search(sql) else ()
+            found[source.file] = statement_remarks(source, statements, server)
+    return found
+
+
+def _sql(source: RevisionSource, rendered: Mapping[str, Rendered]) -> str | None:
+    one = rendered.get(source.revision or "")
+    return one.sql if one is not None else None
 
 
 def lint_revisions(
@@ -76,40 +86,41 @@ def lint_revisions(
     `everywhere`: the views are all that the project is made for, so that a comment which silences
     nothing in any of them is not needed.
     """
-    return tuple(
-        finding
-        for source in sources
-        for finding in _of_one(source, views, local=local, everywhere=everywhere)
-    )
+    in_files = {code for code, rule in RULES.items() if rule.needs == "source"}
+    in_sql = {code for code, rule in RULES.items() if rule.needs == "sql"}
+    everything = in_files | in_sql if everywhere and views else in_files
+    findings: list[Finding] = []
+    for source in sources:
+        remarks, rendered = _of_one(source, views, local=local)
+        # That nothing was found can only be said of what was looked for.
+        findings += heeded(source, remarks, everything if rendered else in_files)
+    return tuple(findings)
 
 
 def _of_one(
-    source: RevisionSource, views: Sequence[View], *, local: Collection[str], everywhere: bool
-) -> tuple[Finding, ...]:
+    source: RevisionSource, views: Sequence[View], *, local: Collection[str]
+) -> tuple[list[Remark], bool]:
+    """Return the remarks on one revision, each once, and whether every view has its SQL."""
     remarks = [Remark(finding=one) for one in source_findings(source, local=local)]
     seen = {(one.finding.code, one.finding.where, one.finding.message) for one in remarks}
-    unrendered = False
     for view in views:
-        rendered = view.rendered.get(source.revision or "")
-        unrendered |= rendered is None or rendered.sql is None
-        for remark in _in_view(source, view, rendered):
+        for remark in _in_view(source, view):
             key = (remark.finding.code, remark.finding.where, remark.finding.message)
             if key not in seen:
                 seen.add(key)
                 remarks.append(remark)
-    judged = _judged(views, everywhere=everywhere, unrendered=unrendered)
-    return heeded(source, remarks, judged)
+    return remarks, all(_sql(source, view.rendered) is not None for view in views)
 
 
-def _in_view(source: RevisionSource, view: View, rendered: Rendered | None) -> Iterable[Remark]:
+def _in_view(source: RevisionSource, view: View) -> Iterable[Remark]:
     if source.problem is not None:
         return
-    grammar = view.server.grammar
+    rendered = view.rendered.get(source.revision or "")
     if rendered is None or rendered.sql is None:
-        statements = statements_of_calls(source, grammar)
+        statements = statements_of_calls(source, view.server.grammar)
+        yield from statement_remarks(source, statements, view.server)
     else:
-        statements = view.statements.get(source.revision or "", ())
-    yield from statement_remarks(source, statements, view.server)
+        yield from view.remarks[source.file]
     if rendered is not None and rendered.problem is not None:
         yield Remark(
             finding=found(
@@ -122,11 +133,6 @@ def _in_view(source: RevisionSource, view: View, rendered: Rendered | None) -> I
         yield Remark(finding=one)
 
 
-def _matters(sql: str) -> bool:
-    """Return whether there is a word in the SQL that some rule is about: most have new tables."""
-    return _WORDS.search(sql) is not None
-
-
 _WORDS: Final = re.compile(
     r"alter|drop|index|truncate|delete|update|insert|vacuum|reindex|cluster|database|tablespace",
     re.IGNORECASE,
@@ -136,14 +142,6 @@ _WORDS: Final = re.compile(
 def _first(problem: str) -> str:
     """Return the beginning of what Alembic says: the rest of it is advice on offline mode."""
     return re.split(r"[;.] ", problem, maxsplit=1)[0]
-
-
-def _judged(views: Sequence[View], *, everywhere: bool, unrendered: bool) -> frozenset[str]:
-    """Return the codes of which it can be said that nothing was found."""
-    codes = {code for code, rule in RULES.items() if rule.needs == "source"}
-    if everywhere and views and not unrendered:
-        codes |= {code for code, rule in RULES.items() if rule.needs == "sql"}
-    return frozenset(codes)
 
 
 def placed_squawk(
