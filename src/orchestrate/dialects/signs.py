@@ -22,7 +22,8 @@ class Sign:
     """
 
     trouble: str
-    pattern: re.Pattern[str]
+    pattern: str
+    """A regular expression. Compiled when something has failed: all of them take a while."""
     hint: str | None
     states: frozenset[str]
     codes: frozenset[str]
@@ -33,7 +34,11 @@ class Sign:
             return failure.sqlstate in self.states
         if self.codes and failure.driver_code:
             return failure.driver_code in self.codes
-        return self.pattern.search(failure.message) is not None
+        return self.found(failure) is not None
+
+    def found(self, failure: Failure) -> re.Match[str] | None:
+        """Return what its pattern finds, in either case, since drivers and servers differ."""
+        return re.search(self.pattern, failure.message, re.IGNORECASE)
 
 
 Signs = Sequence[Sign]
@@ -48,10 +53,10 @@ def sign(
     states: Sequence[str] = (),
     codes: Sequence[int] = (),
 ) -> Sign:
-    """Return a sign; its pattern disregards case, since drivers and servers differ."""
+    """Return a sign."""
     return Sign(
         trouble=trouble,
-        pattern=re.compile(pattern, re.IGNORECASE),
+        pattern=pattern,
         hint=hint,
         states=frozenset(states),
         codes=frozenset(str(code) for code in codes),
@@ -65,7 +70,7 @@ def first_fitting(signs: Signs, failure: Failure) -> Recognised | None:
         return _missing_module(missing["module"])
     for one in (*signs, *_URL):
         if one.fits(failure):
-            found = one.pattern.search(failure.message)
+            found = one.found(failure)
             names = {key: value or "?" for key, value in found.groupdict().items()} if found else {}
             hint = None if one.hint is None else one.hint.format_map(_Named(names))
             return Recognised(trouble=one.trouble, hint=hint, names=names)

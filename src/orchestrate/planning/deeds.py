@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -59,7 +59,7 @@ def deeds(events: Iterable[Event], within: Within) -> Deeds:
     """Return what became of each revision in each environment, by events of `KINDS` in order."""
     environments: dict[str, str] = {}
     checking: set[str] = set()
-    found: dict[str, dict[str, Deed]] = {}
+    found: dict[str, _Done] = {}
     for event in events:
         data: Mapping[str, Any] = event.data
         if event.run is None:
@@ -69,24 +69,62 @@ def deeds(events: Iterable[Event], within: Within) -> Deeds:
             if data["direction"] == "upgrade":
                 checking.add(event.run)
             continue
-        here = found.setdefault(environments.get(event.run, ""), {})
+        done = found.setdefault(environments.get(event.run, ""), _Done())
         if event.kind == "run.finished":
             # The checks are those of an upgrade: a way back that succeeds proves nothing.
             if data["status"] == "succeeded" and event.run in checking:
-                _prove(here, event.at)
+                done.prove(event.at)
         elif data.get("direction") in _MOVING:
-            contents = data.get("parts") or {data.get("revision"): data["file_sha256"]}
-            for revision, sha256 in contents.items():
-                here[revision] = Deed(
-                    revision=revision,
-                    sha256=sha256,
-                    run=event.run,
-                    at=event.at,
-                    applied=data["direction"] == "upgrade",
-                )
+            done.move(event)
         elif data.get("restored"):
-            _put_back(here, within(data["heads"]))
-    return found
+            done.put_back(within(data["heads"]))
+    return {environment: done.deeds() for environment, done in found.items()}
+
+
+@dataclass(slots=True)
+class _Done:
+    """What was done in one environment so far. A journal has many events for each deed."""
+
+    latest: dict[str, tuple[str, Event]] = field(default_factory=dict)
+    """By revision: its file's hash then, and what tells of it."""
+    applied: set[str] = field(default_factory=set)
+    unproven: set[str] = field(default_factory=set)
+    """Those of the applied that no run has succeeded with."""
+    proven: dict[str, datetime] = field(default_factory=dict)
+
+    def move(self, event: Event) -> None:
+        data: Mapping[str, Any] = event.data
+        contents = data.get("parts") or {data.get("revision"): data["file_sha256"]}
+        for revision, sha256 in contents.items():
+            self.latest[revision] = (sha256, event)
+            self.proven.pop(revision, None)
+        if data["direction"] == "upgrade":
+            self.applied.update(contents)
+            self.unproven.update(contents)
+        else:
+            self.applied.difference_update(contents)
+            self.unproven.difference_update(contents)
+
+    def prove(self, at: datetime) -> None:
+        self.proven.update(dict.fromkeys(self.unproven, at))
+        self.unproven.clear()
+
+    def put_back(self, left: Collection[str]) -> None:
+        self.applied.intersection_update(left)
+        self.unproven.intersection_update(left)
+
+    def deeds(self) -> dict[str, Deed]:
+        return {
+            revision: Deed(
+                revision=revision,
+                sha256=sha256,
+                run=event.run or "",
+                at=event.at,
+                applied=revision in self.applied,
+                proven_at=self.proven.get(revision),
+            )
+            for revision, (sha256, event) in self.latest.items()
+        }
 
 
 def last_stamp(events: Iterable[Event], environment: str) -> datetime | None:
@@ -104,15 +142,3 @@ def last_stamp(events: Iterable[Event], environment: str) -> datetime | None:
         elif event.kind == "run.finished" and event.run in stamping:
             found = event.at if data["status"] == "succeeded" else found
     return found
-
-
-def _prove(here: dict[str, Deed], at: datetime) -> None:
-    for revision, deed in here.items():
-        if deed.applied and deed.proven_at is None:
-            here[revision] = replace(deed, proven_at=at)
-
-
-def _put_back(here: dict[str, Deed], left: Collection[str]) -> None:
-    for revision, deed in here.items():
-        if deed.applied and revision not in left:
-            here[revision] = replace(deed, applied=False)
