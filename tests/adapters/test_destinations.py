@@ -281,7 +281,7 @@ def test_missing_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """A kind of place whose package is not there is named with the extra that brings it."""
     monkeypatch.setitem(__import__("sys").modules, "s3fs", None)
     monkeypatch.setitem(__import__("sys").modules, "paramiko", None)
-    for name in ("sftp", "ssh_connections", "ssh_config", "ssh_keys"):
+    for name in ("sftp", "ssh_connections", "ssh_logins", "ssh_config", "ssh_keys"):
         module = f"orchestrate.adapters.{name}"
         monkeypatch.delitem(__import__("sys").modules, module, raising=False)
     for scheme, extra in (("s3", "s3"), ("sftp", "sftp")):
