@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -139,9 +140,16 @@ def test_a_kept_plan_has_its_copy_or_has_none(workspace: Workspace, database: Da
 def test_a_copy_that_fails_ends_the_run_before_anything_else(
     workspace: Workspace, database: Database, tmp_path: Path
 ) -> None:
-    """The destination goes away between the gate and the copy."""
+    """Whatever its program says, in the words of a revision's trouble or others."""
     script = tmp_path / "copy.sh"
-    script.write_text("#!/bin/sh\necho 'disk on fire' >&2\nexit 3\n")
+    words = (
+        "ERROR:  permission denied for table orders",
+        "Duplicate entry '1' for key 'PRIMARY'",
+        "UNIQUE constraint failed: orders.id",
+        "disk on fire",
+    )
+    said = "".join(f"echo {shlex.quote(one)} >&2\n" for one in words)
+    script.write_text(f"#!/bin/sh\n{said}exit 3\n")
     script.chmod(0o755)
     workspace.environment(
         "prod", database, backup={"strategy": "command", "command": [str(script)]}
@@ -149,7 +157,10 @@ def test_a_copy_that_fails_ends_the_run_before_anything_else(
     failed = workspace.call("apply", "prod", "--yes")
     assert failed.status == 1
     assert "backup-failed" in failed.stderr
-    assert "disk on fire" in failed.stderr
+    assert all(one in failed.stderr for one in words)
+    assert "existing rows" not in failed.stderr
+    assert "may not do" not in failed.stderr
+    assert "after a change of the spec, `orchestrate apply prod` plans again" in failed.stderr
     assert workspace.state("prod")["heads"] == ["r002"]
     assert catalogue(workspace) == []
     script.write_text("#!/bin/sh\necho working\necho snapshot-4711\n")

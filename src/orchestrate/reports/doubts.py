@@ -31,6 +31,8 @@ _CAUSES: Final = {
     "lock-timeout": "when the lock is gone, or with a longer `lock_timeout`",
 }
 """What has to change before a run that failed can go on, by error code."""
+_OF_THE_SPEC: Final = frozenset({"command-failed", "backup-failed"})
+"""Codes of what the spec declares rather than a revision does."""
 
 
 def outcome_text(plan: Plan, run: str, outcome: Outcome) -> str:
@@ -143,14 +145,22 @@ def _after_hook(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
     """Return what is so after a hook that failed."""
     hint = click.style("hint", fg="cyan", bold=True)
     cause = f"{outcome.advice}; then" if outcome.advice else "when the cause is gone,"
-    name = plan.environment
-    others = {"downgrade": f"rollback {name}", "restore": f"restore {name} {plan.to}"}
-    again = others.get(plan.direction, f"apply {name}")
     return [
         "The hook left the schema as it was; the steps before it are committed",
         f"{hint}: {cause} `orchestrate resume {run}` runs the hook again and goes on,",
-        f"  after a change of the spec `orchestrate {again}` plans again",
+        f"  after a change of the spec `orchestrate {_again(plan)}` plans again",
     ]
+
+
+def _again(plan: Plan) -> str:
+    """Return what plans the same anew."""
+    name = plan.environment
+    others = {
+        "downgrade": f"rollback {name}",
+        "restore": f"restore {name} {plan.to}",
+        "stamp": f"stamp {name} {plan.to}",
+    }
+    return others.get(plan.direction, f"apply {name}")
 
 
 def _is_hook(plan: Plan, outcome: Outcome) -> bool:
@@ -193,20 +203,19 @@ def _choices(plan: Plan, run: str, outcome: Outcome) -> Sequence[str]:
     if plan.direction == "restore" and outcome.step and outcome.step.endswith("-restore"):
         return _after_restoring(plan, run, outcome)
     if outcome.status == "failed":
-        again = "rollback" if plan.direction == "downgrade" else "apply"
-        changed = "the spec" if outcome.code == "command-failed" else "the revision"
+        changed = "the spec" if outcome.code in _OF_THE_SPEC else "the revision"
         if outcome.advice:
             return [
                 "Nothing of the failed step stayed; the steps before it are committed",
                 f"{hint}: {outcome.advice};",
                 f"  then `orchestrate resume {run}` goes on, or, after a change of {changed},",
-                f"  `orchestrate {again} {plan.environment}` plans again",
+                f"  `orchestrate {_again(plan)}` plans again",
             ]
         cause = _CAUSES.get(outcome.code or "", "when the cause is gone")
         return [
             "Nothing of the failed step stayed; the steps before it are committed",
             f"{hint}: {cause}, `orchestrate resume {run}` goes on;",
-            f"  after a change of {changed}, `orchestrate {again} {plan.environment}` plans again",
+            f"  after a change of {changed}, `orchestrate {_again(plan)}` plans again",
         ]
     if outcome.code in {"target-moved", "revision-changed", "stale-plan"}:
         return [

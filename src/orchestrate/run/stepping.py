@@ -24,8 +24,9 @@ from orchestrate.run.scratch import ScratchPlace
 from orchestrate.run.session import Session, SessionOpener
 from orchestrate.stores.snapshots import snapshot_text
 
-_TRIED_AGAIN: Final[frozenset[StepKind]] = frozenset({"upgrade", "downgrade", "stamp"})
-"""What may be begun again by itself after a lock timeout: what moves the version table."""
+_MOVING: Final[frozenset[StepKind]] = frozenset({"upgrade", "downgrade", "stamp"})
+"""What moves the version table: these alone may be begun again by themselves after a lock timeout,
+and the words for a revision's troubles are for them. A program may print whatever it likes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,16 +178,14 @@ class Work:
         dialect = session.access.dialect
         known = recognised(error, dialect)
         told = error
-        if step is not None and step.action is None and error.code not in ON_THE_ROAD:
+        moves = step is not None and step.kind in _MOVING
+        if step is not None and moves and error.code not in ON_THE_ROAD:
             told = explained_step(error, step, dialect, environment=self.plan.environment)
         return Trouble(
             step=step,
             error=told,
             heads=None if heads is None else tuple(sorted(heads)),
             rows=details.get("snapshot"),
-            # Of a revision alone nothing stayed for certain: a program may have printed the words.
-            lock_timeout=step is not None
-            and step.kind in _TRIED_AGAIN
-            and known is not None
-            and known.trouble == "lock-timeout",
+            # Of a revision alone nothing stayed for certain.
+            lock_timeout=moves and known is not None and known.trouble == "lock-timeout",
         )
