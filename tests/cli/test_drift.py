@@ -184,9 +184,9 @@ def test_what_it_is_compared_with(workspace: Workspace, dev: Database) -> None:
 
 def test_a_run_at_work(workspace: Workspace, dev: Database) -> None:
     """While a run holds the lease, that is said and nothing else."""
-    workspace.project.revision(
-        "r007", down="r006", upgrade="import time\nwhile True: time.sleep(0.05)"
-    )
+    end = workspace.folder / "end"
+    waiting = f"import os, time\nwhile not os.path.exists({str(end)!r}): time.sleep(0.05)"
+    workspace.project.revision("r007", down="r006", upgrade=waiting)
     dev.execute("ALTER TABLE t1 ADD COLUMN by_hand TEXT")
     process = workspace.start("apply", "dev", "--yes", "--format", "json")
     try:
@@ -196,6 +196,7 @@ def test_a_run_at_work(workspace: Workspace, dev: Database) -> None:
                 break
         value = target(drift(workspace, "--exit-code"))
     finally:
+        end.touch()  # an agent whose program was killed carries its revision to the end
         process.kill()
         process.communicate()
     assert value["at_work"]["run"].startswith("run-")
