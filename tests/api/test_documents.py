@@ -17,9 +17,9 @@ from tests.support.workspace import Workspace
 DOCS = Path(__file__).parents[2] / "docs"
 AIRFLOW = {
     "__init__.py": "",
-    "exceptions.py": "class AirflowFailException(Exception): pass\n",
+    "sdk/exceptions.py": "class AirflowFailException(Exception): pass\n",
     # A task is carried out when what it depends on was; `>>` keeps the order.
-    "sdk.py": """
+    "sdk/__init__.py": """
 class _Call:
     def __init__(self, function, given):
         self.function, self.given, self.before = function, given, []
