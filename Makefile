@@ -7,7 +7,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 venv := .venv
 bin := $(venv)/bin
-workers ?= 2
+# One more than the cores that CI has: a test waits for servers and disks now and then.
+workers ?= 3
 pytest_args ?=
 
 .PHONY: demo test check check-format check-lint check-types check-imports check-agent \
