@@ -189,8 +189,13 @@ def test_retention_keeps_the_last_good_one(workspace: Workspace, database: Datab
 
 
 def test_stamps_are_preceded_by_one_too(workspace: Workspace, database: Database) -> None:
-    declare(workspace, database)
     why = ("--override", "proof", "--reason", "a test")
+    broken = {"strategy": "command", "command": ["false"]}
+    workspace.environment("prod", database, backup=broken)
+    failed = workspace.call("stamp", "prod", "r001", "--yes", *why)
+    assert failed.status == 1
+    assert "after a change of the spec, `orchestrate stamp prod r001` plans" in failed.stderr
+    declare(workspace, database)
     workspace.ok("stamp", "prod", "r001", "--yes", *why)
     (copy,) = catalogue(workspace)
     assert Path(copy["location"]).name.startswith("before-stamp-")

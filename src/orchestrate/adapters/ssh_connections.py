@@ -26,7 +26,7 @@ from orchestrate.adapters.ssh_logins import (
     NO_ANSWER,
     Road,
     logged_in,
-    reason,
+    reason_of,
     through_program,
     unreachable,
 )
@@ -71,7 +71,7 @@ class Connection:
         if self._silent is not None:
             return self._silent
         error = self._transport.get_exception()
-        return reason(error) if error is not None else "the server closed it"
+        return reason_of(error) if error is not None else "the server closed it"
 
     def open_session(self) -> paramiko.Channel:
         """Open a channel for a program. Raises `ssh-lost` and its kin."""
@@ -111,9 +111,9 @@ class Connection:
             raise OrchestrateError("unreachable", text) from error
         except (paramiko.SSHException, EOFError, OSError) as error:
             if not self.alive:
-                text = f"the connection to {self.place} was lost: {self.lost or reason(error)}"
+                text = f"the connection to {self.place} was lost: {self.lost or reason_of(error)}"
                 raise OrchestrateError("ssh-lost", text) from error
-            raise OrchestrateError("unreachable", f"{self.place}: {reason(error)}") from error
+            raise OrchestrateError("unreachable", f"{self.place}: {reason_of(error)}") from error
 
     def _watch(self) -> None:
         """Ask now and then whether the server is there, and hang up if it does not answer."""
@@ -246,7 +246,7 @@ class SshConnections:
             address = (login.address, login.port)
             return Road(socket.create_connection(address, timeout=login.connect_seconds))
         except OSError as error:
-            raise unreachable(place, login, reason(error)) from error
+            raise unreachable(place, login, reason_of(error)) from error
 
 
 # Its messages, threads' included, would go to standard error by themselves.

@@ -77,7 +77,7 @@ def through_program(place: FarHost, command: str) -> Road:
         )
     except OSError as error:
         ours.close()
-        text = f"the `ProxyCommand` of {place} cannot be started: {reason(error)}"
+        text = f"the `ProxyCommand` of {place} cannot be started: {reason_of(error)}"
         raise OrchestrateError("ssh-unreachable", text) from error
     finally:
         its.close()
@@ -108,7 +108,7 @@ def logged_in(place: FarHost, login: Login, road: Road, keys: KeyRing) -> parami
         raise
     except (paramiko.SSHException, EOFError, OSError) as error:
         _end(transport)
-        raise unreachable(place, login, reason(error) + road.said()) from error
+        raise unreachable(place, login, reason_of(error) + road.said()) from error
     except BaseException:
         _end(transport)
         raise
@@ -177,7 +177,7 @@ def _log_in(place: FarHost, login: Login, transport: paramiko.Transport, keys: K
                     raise _refused(place, login, tried, f"it hung up ({error})") from error
                 continue
             except (paramiko.SSHException, EOFError, OSError) as error:
-                raise _refused(place, login, tried, f"it hung up ({reason(error)})") from error
+                raise _refused(place, login, tried, f"it hung up ({reason_of(error)})") from error
             if more:
                 raise _refused(place, login, tried, f"it wants {', '.join(more)} as well")
             return
@@ -205,7 +205,7 @@ def unreachable(place: FarHost, login: Login, reason: str) -> OrchestrateError:
     )
 
 
-def reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return in words why a connection failed."""
     if isinstance(error, EOFError):
         return "the server closed the connection"

@@ -261,10 +261,7 @@ def release_frames(error: BaseException) -> None:
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
-    """Look for no garbage while the body imports what stays: each look takes longer than the last.
-
-    A third of the time in which Alembic loads 2,000 revisions goes there.
-    """
+    """Look for no garbage while the body imports what stays: each look takes longer."""
     enabled = gc.isenabled()
     gc.disable()
     try:
