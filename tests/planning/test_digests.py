@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from orchestrate.domain.actions import Action
 from orchestrate.domain.backups import BackupOrder
@@ -11,6 +11,7 @@ from orchestrate.domain.plan import Arguments, Plan, SchemaCheck, Step
 from orchestrate.planning.digests import plan_digest
 from orchestrate.reports.plans import plan_file_text
 from orchestrate.stores.plan_files import plan_from_text
+from orchestrate.values import dataclass
 from tests.planning.test_plan_maker import planned
 from tests.support.values import line, observation
 

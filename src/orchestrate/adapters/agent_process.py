@@ -15,7 +15,6 @@ import shlex
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -25,6 +24,7 @@ from orchestrate.adapters.printed_lines import LINE_LIMIT, shown
 from orchestrate.adapters.processes import HERE, Launcher
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.errors import CODES, OrchestrateError
+from orchestrate.values import dataclass
 
 PROTOCOL: Final = 1
 HELLO_SECONDS: Final = 60.0

@@ -7,13 +7,13 @@ import shlex
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Final
 
 from orchestrate import agent
 from orchestrate.adapters.processes import HERE, Launcher, Process
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 _SHELLS: Final = frozenset({"ssh", "autossh", "plink"})
 """Programs that join their last arguments to one line for a shell."""

@@ -17,7 +17,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
@@ -25,6 +24,7 @@ from orchestrate.adapters.own_secrets import child_environ
 from orchestrate.adapters.printed_lines import printed_lines
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 SHOWN_LINES: Final = 20
 """So many lines of what a command printed are worth a place in a message."""

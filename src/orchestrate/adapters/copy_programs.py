@@ -14,7 +14,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
@@ -24,6 +23,7 @@ from orchestrate.adapters.processes import HERE, Launcher, Process, not_started
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.dialects.copies import PATH_VARIABLE, READY, Program
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 _MISSING: Final = 127
 _NOISE_LIMIT: Final = 64 * 1024

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +15,7 @@ from orchestrate.adapters.copy_programs import Going, started_program
 from orchestrate.adapters.destinations import PIECE, Destination, Guarded
 from orchestrate.dialects.copies import LINE_LIMIT, Edit, Program
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 _TAIL: Final = 4096
 

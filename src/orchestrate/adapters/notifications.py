@@ -17,12 +17,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import IO, Final, Literal
 
 from orchestrate.adapters.own_secrets import child_environ
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.domain.secrets import Secret
+from orchestrate.values import dataclass
 
 LAST_SECONDS: Final = 10.0
 """How long the end of a run waits for what is still on its way."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrate.adapters.processes import HERE, Launcher
@@ -19,6 +18,7 @@ from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.far_hosts import FarHost, FarPython
 from orchestrate.domain.spec import Environment
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 if TYPE_CHECKING:
     from orchestrate.adapters.ssh_connections import Connection, SshConnections

@@ -7,7 +7,6 @@ import binascii
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from orchestrate.adapters.ssh_signatures import (
 )
 from orchestrate.domain.secrets import Secret
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 AskPassphrase = Callable[[Path], Secret]
 """Gives the passphrase of a key's file. Raises `no-input` where nobody can be asked."""

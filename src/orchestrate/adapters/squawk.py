@@ -14,12 +14,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from orchestrate.adapters.own_secrets import child_environ
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 _SECONDS: Final = 300
 _IN_MEMORY: Final = "/dev/shm"  # noqa: S108  (the folder made in it has a name of its own)

@@ -10,7 +10,6 @@ import glob
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ import paramiko
 
 from orchestrate.domain.far_hosts import FarHost
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 _SYSTEM: Final = Path("/etc/ssh")
 _KEYS: Final = ("id_ed25519", "id_ecdsa", "id_rsa")

@@ -11,7 +11,6 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +22,7 @@ from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.ssh_config import Login
 from orchestrate.domain.secrets import Secret
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 _KINDS: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 _AGENT_SECONDS: Final = 10.0

@@ -9,7 +9,6 @@ import contextlib
 import socket
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -28,6 +27,7 @@ from orchestrate.planning.known_hosts import (
     kinds_first,
     known_keys,
 )
+from orchestrate.values import dataclass
 
 NO_ANSWER: Final = "no answer in time"
 LOGIN_SECONDS: Final = 30.0

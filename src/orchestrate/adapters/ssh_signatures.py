@@ -14,10 +14,10 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 _MAGIC: Final = b"SSHSIG"
 _VERSION: Final = 1

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from orchestrate.errors import CODES, ExitStatus, OrchestrateError
+from orchestrate.values import dataclass
 
 RunEvent = Mapping[str, Any]
 """One event of a run, by the names of docs/json.md: always `event`, `at` and `run`."""

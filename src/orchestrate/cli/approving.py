@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -31,6 +31,7 @@ from orchestrate.run.approvals import (
     subject_of,
 )
 from orchestrate.stores.plan_files import write_file
+from orchestrate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

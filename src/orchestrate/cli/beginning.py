@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from orchestrate import __version__
@@ -26,6 +25,7 @@ from orchestrate.planning.staleness import changed_files
 from orchestrate.reports.plans import plan_file_text
 from orchestrate.run.journal import all_runs, run_with_steps, still_open, still_unfinished
 from orchestrate.run.lease_keeper import this_host, this_person
+from orchestrate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from orchestrate.adapters.checkout import read_checkout
@@ -26,6 +26,7 @@ from orchestrate.planning.unknown_rows import unknown_rows
 from orchestrate.run.access import Access
 from orchestrate.run.examine import Examination, examine
 from orchestrate.run.explaining import ON_THE_ROAD
+from orchestrate.values import dataclass
 
 _AT_ONCE: Final = 4
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Final
 
@@ -49,6 +49,7 @@ from orchestrate.run.drift_reports import keep_report, reported_before
 from orchestrate.run.journal import all_runs
 from orchestrate.run.lease_keeper import is_dead
 from orchestrate.run.observe import Seen
+from orchestrate.values import dataclass
 
 _REPLAYS: Final = 4
 """Scratch databases at the same time."""

@@ -49,7 +49,7 @@ def program() -> NoReturn:
     Alembic and pydantic takes longer than many a command, and so would collecting garbage while
     they are imported.
     """
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(200_000, 20, 20)
     spare = spare_for(sys.argv[1:])
     from orchestrate.cli.main import main  # noqa: PLC0415  (see the module)
 

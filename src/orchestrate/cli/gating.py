@@ -6,7 +6,7 @@ Every path to a database goes through here: apply, a saved plan, resume.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import click
@@ -52,6 +52,7 @@ from orchestrate.run.journal import (
 from orchestrate.run.lease_keeper import is_dead, this_person
 from orchestrate.run.observe import Seen
 from orchestrate.run.table_sizes import known_sizes
+from orchestrate.values import dataclass
 
 _LOCK_RETRIES: Final = 20
 _BY_JOURNAL: Final = frozenset({"edited-revision", "deleted-revision"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import click
 
 from orchestrate.cli.invocation import Invocation, global_options
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 if TYPE_CHECKING:
     from orchestrate.domain.spec import LoadedSpec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final, Self
 
@@ -27,6 +27,7 @@ from orchestrate.run.linting import (
     Squawking,
     squawking,
 )
+from orchestrate.values import dataclass
 
 _ORDER: Final = {"error": 0, "warning": 1, "info": 2}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrate.cli.workbench import LOCAL_FOLDER, Workbench
@@ -17,6 +16,7 @@ from orchestrate.planning.drift import RECORD_KINDS
 from orchestrate.run.access import Access
 from orchestrate.run.memory import Memory
 from orchestrate.run.observe import Seen, observe_all
+from orchestrate.values import dataclass
 
 
 def look(

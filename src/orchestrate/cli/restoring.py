@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from orchestrate import __version__
 from orchestrate.cli.backing_up import order_for
 from orchestrate.cli.beginning import Others
@@ -35,6 +33,7 @@ from orchestrate.run.backups import all_backups, kept_at
 from orchestrate.run.exchanging import exchange_of, obstacle
 from orchestrate.run.observe import observe_one
 from orchestrate.run.session import Session
+from orchestrate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrate import __version__
@@ -51,6 +51,7 @@ from orchestrate.planning.staleness import words
 from orchestrate.planning.undoing import WayBack
 from orchestrate.reports.doubts import restore_command
 from orchestrate.run.observe import Seen
+from orchestrate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

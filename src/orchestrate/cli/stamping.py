@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from orchestrate import __version__
 from orchestrate.cli.applying import nothing_to_do
 from orchestrate.cli.carrying import carry_out
@@ -39,6 +37,7 @@ from orchestrate.reports.tables import counted
 from orchestrate.run.observe import Seen, open_session
 from orchestrate.run.scratch import obstacle
 from orchestrate.run.session import Session
+from orchestrate.values import dataclass
 
 _GATE = "proof"
 

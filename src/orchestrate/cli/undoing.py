@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from orchestrate.cli.gating import refuse_unfinished
 from orchestrate.cli.workbench import Workbench
 from orchestrate.domain.observation import Observation
@@ -19,6 +17,7 @@ from orchestrate.reports.tables import ago
 from orchestrate.run.backups import all_backups
 from orchestrate.run.journal import run_with_steps, runs_with_steps
 from orchestrate.stores.plan_files import plan_from_text
+from orchestrate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

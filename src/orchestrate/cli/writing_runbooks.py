@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrate.cli.gates import gated
@@ -27,6 +27,7 @@ from orchestrate.run.lease_keeper import this_person
 from orchestrate.run.observe import observe_one
 from orchestrate.stores.plan_files import plan_from_text, read_plan, write_file
 from orchestrate.stores.runbook_templates import eject, templates_for
+from orchestrate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

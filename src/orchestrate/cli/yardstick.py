@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from orchestrate.cli.replaying import replayed_schema
 from orchestrate.cli.workbench import Workbench
@@ -22,6 +21,7 @@ from orchestrate.run.access import Access
 from orchestrate.run.observe import open_session
 from orchestrate.run.scratch import obstacle
 from orchestrate.stores.snapshots import snapshot_from_text
+from orchestrate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

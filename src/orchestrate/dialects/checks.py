@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from orchestrate.dialects.filling import JSON, choice
 from orchestrate.dialects.sqlite_tokens import bracket, split, tokens, unquote
 from orchestrate.domain.table_shapes import ColumnShape, Value, Values
+from orchestrate.values import dataclass
 
 _CAST: Final = re.compile(
     r"""('(?:[^']|'')*')                                        # kept as it is

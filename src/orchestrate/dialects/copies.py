@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from orchestrate.domain.backups import DumpFormat, Strategy
@@ -18,6 +17,7 @@ from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
 from orchestrate.domain.secrets import Secret
 from orchestrate.domain.snapshot import Snapshot
+from orchestrate.values import dataclass
 
 if TYPE_CHECKING:
     from orchestrate.dialects.exchange import Exchange

@@ -9,7 +9,6 @@ then on how far it went; whoever looks needs no journal.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from orchestrate.dialects.copies import Program, Way
@@ -17,6 +16,7 @@ from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
 from orchestrate.domain.restores import PutBack
 from orchestrate.domain.snapshot import Snapshot
+from orchestrate.values import dataclass
 
 REPLACED: Final = "orchestrate_replaced_"
 """What a table of the old database is called that waits in the target for being dropped."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -18,6 +18,7 @@ from orchestrate.domain.table_shapes import (
     Value,
     Values,
 )
+from orchestrate.values import dataclass
 
 Rows = Mapping[str, Sequence[Sequence[object]]]
 

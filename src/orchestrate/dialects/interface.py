@@ -7,7 +7,6 @@ opens a connection. Comparing a dialect's name anywhere else is a defect.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from orchestrate.dialects.copies import Copies
@@ -21,6 +20,7 @@ from orchestrate.domain.drift import DriftDifference
 from orchestrate.domain.equipment import Driver, Program
 from orchestrate.domain.snapshot import SchemaRows, Snapshot
 from orchestrate.domain.troubles import Failure, Recognised
+from orchestrate.values import dataclass
 
 if TYPE_CHECKING:
     from orchestrate.dialects.filling import Filling

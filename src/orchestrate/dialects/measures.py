@@ -6,11 +6,11 @@ Every query reads only. `{pid}` stands for the server's session number of env.py
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from orchestrate.dialects.canonical import text
 from orchestrate.domain.rehearsals import Contents
+from orchestrate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

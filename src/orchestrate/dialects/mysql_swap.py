@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.exchange import REPLACED, Schemas, Swap
 from orchestrate.domain.diagnosis import Rows
+from orchestrate.values import dataclass
 
 BEGUN: Final = "orchestrate_restoring"
 DONE: Final = "orchestrate_restored"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from orchestrate.values import dataclass
 
 PREFIX: Final = "orchestrate_scratch_"
 """What every one is called, so that nothing else is ever dropped; twelve hex digits follow."""

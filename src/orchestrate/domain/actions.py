@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from orchestrate.values import dataclass
 
 Moment = Literal["before", "after", "on_failure", "verify"]
 Expected = str | int | float | bool

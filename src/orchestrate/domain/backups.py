@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Literal
+
+from orchestrate.values import dataclass
 
 Strategy = Literal["sqlite", "pg_dump", "mysqldump", "command"]
 DumpFormat = Literal["custom", "plain", "directory"]

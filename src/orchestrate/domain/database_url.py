@@ -7,12 +7,12 @@ whole spec. A test holds the two together.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 from urllib.parse import parse_qsl, quote_plus, unquote
 
 from orchestrate.domain.secrets import MASK, Secret
+from orchestrate.values import dataclass
 
 _URL: Final = re.compile(
     r"(?P<scheme>[\w+]+)://"

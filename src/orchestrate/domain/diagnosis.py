@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from orchestrate.domain.equipment import Driver
 from orchestrate.domain.spec_project import Inject
+from orchestrate.values import dataclass
 
 Status = Literal["ok", "warning", "problem"]
 

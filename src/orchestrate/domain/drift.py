@@ -6,11 +6,11 @@ one list and never blur: each difference says which kind it is of.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, Literal
 
 from orchestrate.domain.observation import State
+from orchestrate.values import dataclass
 
 FORMAT: Final = "orchestrate.drift/1"
 

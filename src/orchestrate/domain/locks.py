@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from orchestrate.domain.revision_source import TypeText
 from orchestrate.domain.statements import Table, said
+from orchestrate.values import dataclass
 
 EffectCode = Literal["rewrites-table", "checks-table", "blocks-writes", "required-column"]
 

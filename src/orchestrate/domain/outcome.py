@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from orchestrate.domain.backups import Backup
 from orchestrate.domain.snapshot import Difference
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

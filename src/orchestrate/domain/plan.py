@@ -5,13 +5,13 @@ Field names are those of the plan file (design, section 5), which is this value 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
 from orchestrate.domain.actions import Action
 from orchestrate.domain.backups import BackupOrder
 from orchestrate.domain.findings import Finding
+from orchestrate.values import dataclass
 
 FORMAT: Final = "orchestrate.plan/1"
 

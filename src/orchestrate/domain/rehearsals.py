@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
 from orchestrate.domain.locks import TouchedTable
 from orchestrate.domain.snapshot import Snapshot
+from orchestrate.values import dataclass
 
 ROWS: Final = 100
 """How many are made up for each table of a clone that has but the schema, unless told."""

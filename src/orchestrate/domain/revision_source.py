@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from orchestrate.domain.revisions import Downgrade
+from orchestrate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

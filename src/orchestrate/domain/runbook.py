@@ -5,11 +5,11 @@ The values that templates are filled with; docs/how-to/runbooks.md tells their n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from orchestrate.domain.findings import Finding
+from orchestrate.values import dataclass
 
 StepProgress = Literal["none", "started", "failed", "finished", "marked"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from orchestrate.values import dataclass
 
 SchemaRows = Mapping[str, list[list[object]]]
 """Result rows by the name of the dialect's snapshot query, as the agent read them."""

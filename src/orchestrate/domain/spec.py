@@ -10,7 +10,7 @@ import hashlib
 import json
 import pathlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -59,6 +59,7 @@ from orchestrate.domain.spec_types import (
     mistake,
 )
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 __all__ = [
     "DEFAULT_PROJECT",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Final
 
@@ -11,6 +10,7 @@ from pydantic import BeforeValidator
 
 from orchestrate.domain.names import nearest
 from orchestrate.domain.spec_types import as_text, mistake
+from orchestrate.values import dataclass
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_WORDS: Final = {

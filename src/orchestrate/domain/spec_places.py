@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from pydantic import PrivateAttr
 
 from orchestrate.domain.spec_types import Model
+from orchestrate.values import dataclass
 
 FILE_NAME: Final = "migrations.yaml"
 

@@ -6,7 +6,8 @@ Owns the words that rules read. Must not know a server: dialects say what a stat
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from orchestrate.values import dataclass
 
 Table = tuple[str | None, str]
 """Schema, where one is named, and name; as the SQL spells them, without quotes."""

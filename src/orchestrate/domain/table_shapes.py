@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
+
+from orchestrate.values import dataclass
 
 ValueKind = Literal[
     "whole", "number", "text", "truth", "choice", "date", "time", "moment", "uuid", "bytes"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,6 +13,7 @@ from orchestrate.domain.plan import Gate
 from orchestrate.domain.spec_protections import Approval as Rule
 from orchestrate.planning.approvals import Ledger
 from orchestrate.planning.staleness import words
+from orchestrate.values import dataclass
 
 SLACK: Final = timedelta(minutes=5)
 """How far the clock of who signs may be ahead of ours."""

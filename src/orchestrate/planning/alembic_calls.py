@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from orchestrate.domain.alembic_call import AlembicCall
 from orchestrate.domain.plan import Arguments, Direction
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 _CHANGES: Final = frozenset({"upgrade", "downgrade", "stamp", "ensure_version"})
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from orchestrate.domain.approvals import Approval, Proposal, Statement
 from orchestrate.domain.events import Event, EventKind
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 APPROVAL_KINDS: Final[tuple[EventKind, ...]] = (
     "plan.proposed",

@@ -12,18 +12,20 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
-
-from alembic.runtime.migration import HeadMaintainer, RevisionStep
-from alembic.script import ScriptDirectory
-from alembic.script import revision as script_revision
 
 from orchestrate.domain.plan import Direction
 from orchestrate.domain.revisions import Graph, Revision
 from orchestrate.errors import OrchestrateError
+from orchestrate.planning.alembic_parts import (
+    HeadMaintainer,
+    RevisionStep,
+    script_directory_class,
+    script_revision,
+)
 from orchestrate.planning.troubles import merge_command
+from orchestrate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +195,8 @@ class Chain:
         for one in to:
             self.resolve(one)
         # Alembic's own choice of steps, which needs no more of a script directory than its map.
-        script = ScriptDirectory.__new__(ScriptDirectory)
+        kind = script_directory_class()
+        script = kind.__new__(kind)
         script.revision_map = self._map
         with _translated(" ".join(to)):
             steps = script._stamp_revs(tuple(to), heads)  # noqa: SLF001

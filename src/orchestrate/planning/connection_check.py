@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from orchestrate.domain.diagnosis import Check, Outcome, Search, Trial, Way
 from orchestrate.planning.injections import missing_variable
 from orchestrate.planning.ways import plainly
+from orchestrate.values import dataclass
 
 _NO_SEARCH: Final = Search()
 _NAMES_TOLD: Final = 8

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Final
 
 from orchestrate.domain.events import Event, EventKind
 from orchestrate.domain.plan import Step
+from orchestrate.values import dataclass
 
 KINDS: Final[tuple[EventKind, ...]] = (
     "run.started",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from orchestrate.domain.spec_drift import KnownDifference
 from orchestrate.planning.identities import IdentityVerdict
 from orchestrate.planning.staleness import words
 from orchestrate.planning.standing import Standing
+from orchestrate.values import dataclass
 
 RECORD_KINDS: Final[tuple[EventKind, ...]] = ("run.started", "run.schema")
 """Events that tell what runs left."""

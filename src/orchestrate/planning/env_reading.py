@@ -10,8 +10,9 @@ import ast
 import re
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from orchestrate.values import dataclass
 
 _VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]+[A-Z0-9]")
 _READERS: Final = frozenset({"getenv", "get", "config", "env", "str", "url", "db", "db_url"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from orchestrate.domain.amounts import bytes_said
@@ -13,6 +13,7 @@ from orchestrate.domain.locks import TableSize, TouchedTable
 from orchestrate.domain.plan import Direction, Plan, Step
 from orchestrate.domain.rehearsals import Rehearsal
 from orchestrate.planning.touched_tables import table_named
+from orchestrate.values import dataclass
 
 Content = tuple[Direction, str]
 """Direction and SHA-256 of a revision's file."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from orchestrate.domain.diagnosis import Way
@@ -18,6 +17,7 @@ from orchestrate.errors import OrchestrateError
 from orchestrate.planning.env_reading import Reading, joined, read_source
 from orchestrate.planning.variable_names import is_url_name, part_of
 from orchestrate.planning.ways import named
+from orchestrate.values import dataclass
 
 _ENOUGH_PARTS: Final = 3
 _MAIN: Final = "alembic"

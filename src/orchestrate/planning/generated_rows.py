@@ -7,7 +7,7 @@ nothing forbids it a value stands in several rows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from orchestrate.domain.table_shapes import (
@@ -18,6 +18,7 @@ from orchestrate.domain.table_shapes import (
     Value,
 )
 from orchestrate.planning.generated_values import room, value
+from orchestrate.values import dataclass
 
 Keys = Mapping[TableName, Sequence[Mapping[str, Value]]]
 """Rows of tables that have some, as far as foreign keys lead to their columns."""

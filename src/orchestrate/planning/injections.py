@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from orchestrate.domain.diagnosis import Outcome, Survey, Way
@@ -23,6 +23,7 @@ from orchestrate.planning.variable_names import (
     part_of,
 )
 from orchestrate.planning.ways import DEFAULT_OPTION, ByName, laid_over, named
+from orchestrate.values import dataclass
 
 Names = tuple[str, ...]
 Steps = Generator[Way, Outcome, Way | None]

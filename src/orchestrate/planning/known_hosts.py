@@ -11,9 +11,10 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Literal
+
+from orchestrate.values import dataclass
 
 _SSH_PORT: Final = 22
 _HASHED: Final = "|1|"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from orchestrate.domain.findings import Finding
@@ -19,6 +19,7 @@ from orchestrate.planning.statement_rules import (
     statement_remarks,
 )
 from orchestrate.planning.statements import read_statements
+from orchestrate.values import dataclass
 
 _OF_THE_FILE: Final = frozenset(
     {"there is no function `upgrade`", "it does more than call Alembic and SQLAlchemy"}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.plan import Step
 from orchestrate.domain.statements import Statement, Table, Words, keywords, said
 from orchestrate.planning.statements import name_in, read_statements, table_in
+from orchestrate.values import dataclass
 
 _NO_COLUMN: Final = keywords(
     "CONSTRAINT INDEX KEY FOREIGN PRIMARY CHECK DEFAULT NOT IDENTITY EXPRESSION PARTITION"

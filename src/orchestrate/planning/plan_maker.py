@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrate.domain.actions import NOTHING_AROUND, Around
@@ -31,6 +30,7 @@ from orchestrate.planning.plan_findings import plan_findings, step_findings
 from orchestrate.planning.rollback import verify_step
 from orchestrate.planning.staleness import is_empty
 from orchestrate.planning.unknown_rows import unknown_rows
+from orchestrate.values import dataclass
 
 Durations = Mapping[tuple[Direction, str], float]
 """Seconds that a revision took elsewhere, by direction and content (sha256 of its file)."""

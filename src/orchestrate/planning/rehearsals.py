@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from orchestrate.domain.rehearsals import (
     RehearsedStep,
     Verdict,
 )
+from orchestrate.values import dataclass
 
 FORMAT: Final = "orchestrate.rehearsal/1"
 _KEPT_STATEMENTS: Final = 5

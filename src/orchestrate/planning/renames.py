@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from orchestrate.domain.drift import DriftDifference
 from orchestrate.domain.snapshot import OWNED_KINDS, Snapshot, place_and_name
+from orchestrate.values import dataclass
 
 _Parts = Mapping[str, Mapping[tuple[str, str], str]]
 """By table or view, what belongs to it: kind and name within it to definition."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from orchestrate.domain.plan import Plan, Step
 from orchestrate.domain.snapshot import Difference
 from orchestrate.planning.run_state import RunState, StepState
 from orchestrate.planning.staleness import words
+from orchestrate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from orchestrate.domain.findings import Finding
@@ -14,6 +13,7 @@ from orchestrate.domain.revisions import Graph
 from orchestrate.planning.deeds import Deeds, Within
 from orchestrate.planning.rules import found
 from orchestrate.planning.troubles import merge_command
+from orchestrate.values import dataclass
 
 _OUTSIDE_IMPORTS: Final = frozenset({"alembic", "sqlalchemy", "__future__"})
 _ORM: Final = frozenset({"Session", "sessionmaker", "declarative_base", "DeclarativeBase"})

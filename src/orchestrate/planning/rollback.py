@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrate.domain.backups import Backup
@@ -13,6 +12,7 @@ from orchestrate.domain.findings import Finding
 from orchestrate.domain.plan import SchemaCheck, Step
 from orchestrate.planning.chain import Chain, Move
 from orchestrate.planning.staleness import words
+from orchestrate.values import dataclass
 
 SCHEMA_KINDS: Final[tuple[EventKind, ...]] = (
     "run.started",

@@ -6,11 +6,11 @@ The one place where a code is given its severity and its policy. Pages: `docs/li
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
 from orchestrate.domain.findings import Finding, Severity
+from orchestrate.values import dataclass
 
 PolicyKey = Literal[
     "destructive",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from orchestrate.domain.events import Event
+from orchestrate.values import dataclass
 
 RunStatus = Literal["running", "succeeded", "failed", "stopped", "in-doubt", "aborted"]
 StepStatus = Literal["started", "failed", "finished", "marked"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -31,6 +31,7 @@ from orchestrate.planning.runbook_commands import (
     way_back,
 )
 from orchestrate.planning.staleness import words
+from orchestrate.values import dataclass
 
 _MOVING: Final = frozenset({"upgrade", "downgrade"})
 _MOST_NAMED: Final = 5

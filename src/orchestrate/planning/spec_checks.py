@@ -7,12 +7,12 @@ that nobody relies on what is only written down.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.names import did_you_mean
 from orchestrate.domain.spec import Environment, LoadedSpec
+from orchestrate.values import dataclass
 
 _PROTECTIONS: Final = {
     "targets": "a fleet would not be walked",

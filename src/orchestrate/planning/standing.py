@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrate.domain.observation import Observation, Sight, State, Unreachable
+from orchestrate.values import dataclass
 
 if TYPE_CHECKING:
     # It brings Alembic and SQLAlchemy, which are imported while an agent looks (docs/adr/0007).

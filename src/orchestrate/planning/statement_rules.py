@@ -6,7 +6,6 @@ Planning and dialects are neighbours, so what a server's locks are comes in as a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from orchestrate.domain.amounts import bytes_said
@@ -18,6 +17,7 @@ from orchestrate.planning.losses import losses_of
 from orchestrate.planning.revision_places import loss_line, statement_line
 from orchestrate.planning.rules import found
 from orchestrate.planning.statements import tables_named
+from orchestrate.values import dataclass
 
 NOTICED_BYTES: Final = 10 * 1024 * 1024
 """Smaller tables are done with before anybody notices."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from orchestrate.domain.findings import Finding
@@ -13,6 +13,7 @@ from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain, Move
 from orchestrate.planning.run_state import RunState
 from orchestrate.planning.staleness import words
+from orchestrate.values import dataclass
 
 _MOVING: Final = frozenset({"upgrade", "downgrade"})
 _LASTING: Final = frozenset({"hook", "restore"})

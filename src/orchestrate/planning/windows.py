@@ -8,7 +8,6 @@ which it opened. A freeze closes whole local days.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Final
@@ -16,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from orchestrate.domain.spec_calendar import Opening, parse_freeze, parse_opening
 from orchestrate.domain.spec_protections import Window
+from orchestrate.values import dataclass
 
 _HORIZON_DAYS: Final = 400
 """How far ahead an opening is looked for; a freeze may last for months."""

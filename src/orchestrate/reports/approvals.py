@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ import click
 from orchestrate.domain.approvals import Approval, Proposal
 from orchestrate.planning.approvals import signed_text
 from orchestrate.reports.tables import ago, coloured, short, table
+from orchestrate.values import dataclass
 
 ApprovalState = Literal["valid", "used", "expired", "revoked", "refused"]
 

@@ -6,11 +6,11 @@ Places along the line are percentages, so that what is drawn fits a phone and a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from orchestrate.domain.drift_page import PastLook, PastRun
+from orchestrate.values import dataclass
 
 MOST_LOOKS: Final = 30
 MOST_RUNS: Final = 40

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from orchestrate.domain.drift import TargetDrift
 from orchestrate.domain.drift_page import ProjectGraph
 from orchestrate.reports.revision_map import applied, newest_first
+from orchestrate.values import dataclass
 
 MOST_COLUMNS: Final = 16
 """More places than these are no table any more; the oldest are left out, which is said."""

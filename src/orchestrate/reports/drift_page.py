@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +20,7 @@ from orchestrate.reports.drift_matrix import Matrix, matrix
 from orchestrate.reports.revision_map import Line, RevisionMap, Row, lay_out
 from orchestrate.reports.side_by_side import Piece, side_by_side
 from orchestrate.reports.tables import counted, short, stamp
+from orchestrate.values import dataclass
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from orchestrate.domain.revisions import Graph, Revision
+from orchestrate.values import dataclass
 
 SHORTEST_FOLD: Final = 4
 """Fewer revisions than these are drawn one by one."""

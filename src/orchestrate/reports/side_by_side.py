@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final
+
+from orchestrate.values import dataclass
 
 _WORDS: Final = re.compile(r"\w+|\s+|[^\w\s]")
 _MOST_WORDS: Final = 1500

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ from orchestrate.planning.staleness import words
 from orchestrate.planning.standing import Standing
 from orchestrate.planning.trouble_pages import page_of, page_path
 from orchestrate.reports.tables import ago, coloured, short, table
+from orchestrate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

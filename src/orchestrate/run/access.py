@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from orchestrate.adapters.redaction import Redactor
@@ -20,6 +20,7 @@ from orchestrate.domain.secrets import Secret
 from orchestrate.domain.snapshot import SchemaRows
 from orchestrate.planning.digests import canonical_json, sha256_text
 from orchestrate.planning.troubles import Setting
+from orchestrate.values import dataclass
 
 _ORDERED: Final = re.compile(r"\bORDER BY [^()]*\Z")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -39,6 +38,7 @@ from orchestrate.planning.approvals import (
 from orchestrate.planning.run_state import RunState
 from orchestrate.run.lease_keeper import this_person
 from orchestrate.stores.state import StateStore
+from orchestrate.values import dataclass
 
 
 def ledger(state: StateStore) -> Ledger:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Direction, Step
@@ -12,6 +11,7 @@ from orchestrate.run.backups import make_backup, needed_copies, retire, row_coun
 from orchestrate.run.proofs import prove
 from orchestrate.run.session import Session
 from orchestrate.run.stepping import Done, Trouble, Work
+from orchestrate.values import dataclass
 
 _REASONS: dict[Direction, str] = {
     "upgrade": "before-migrate",

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -37,6 +37,7 @@ from orchestrate.run.observe import open_session
 from orchestrate.run.proofs import check_file
 from orchestrate.run.scratch import ScratchPlace, carried, scratch_database
 from orchestrate.run.session import Session
+from orchestrate.values import dataclass
 
 _FOLDER: Final = "rehearsal-"
 _FILE: Final = "clone"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -18,6 +18,7 @@ from orchestrate.errors import OrchestrateError
 from orchestrate.planning.digests import canonical_json, sha256_text
 from orchestrate.planning.drift_values import drift_from_value, drift_value
 from orchestrate.stores.state import StateStore
+from orchestrate.values import dataclass
 
 _LOOKED_BACK: Final = 1000
 """Reports of which the numbers over time are shown."""

@@ -11,7 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from orchestrate.adapters.agent_process import AgentProcess
@@ -37,6 +37,7 @@ from orchestrate.run.observe import open_session, session_with, start_agent
 from orchestrate.run.session import Session
 from orchestrate.run.survey import read_interpreter, read_sources, read_survey
 from orchestrate.stores.graph_cache import GraphCache
+from orchestrate.values import dataclass
 
 _UNREAD: Final = Reading()
 _NO_SEARCH: Final = Search()

@@ -11,7 +11,6 @@ import contextlib
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from orchestrate.adapters.copy_programs import Going
@@ -32,6 +31,7 @@ from orchestrate.run.scratch import ScratchPlace, scratch_database
 from orchestrate.run.session import Session
 from orchestrate.stores.snapshots import snapshot_from_text
 from orchestrate.stores.state import StateStore
+from orchestrate.values import dataclass
 
 _LOOK_SECONDS: Final = 0.5
 _LOOKS: Final = 60

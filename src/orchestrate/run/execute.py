@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import groupby
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from orchestrate.run.revision_steps import RevisionSteps
 from orchestrate.run.session import Session
 from orchestrate.run.stepping import Carrier, Done, Trouble, Work
 from orchestrate.run.verify_steps import VerifySteps
+from orchestrate.values import dataclass
 
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0

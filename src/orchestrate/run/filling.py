@@ -6,7 +6,7 @@ A table that cannot be filled is left empty and named with the reason; nothing h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from orchestrate.dialects.filling import Filling
 from orchestrate.domain.rehearsals import EmptyTable
@@ -19,6 +19,7 @@ from orchestrate.planning.generated_rows import (
     rows_for,
 )
 from orchestrate.run.session import Session
+from orchestrate.values import dataclass
 
 
 @dataclass(slots=True, kw_only=True)

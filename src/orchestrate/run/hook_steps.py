@@ -8,7 +8,6 @@ connection lost. One that failed by its own word and left the schema alone is no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from orchestrate.domain.actions import Action
@@ -22,6 +21,7 @@ from orchestrate.planning.staleness import words
 from orchestrate.run.hooks import Ran, command_lock, run_action, run_hook
 from orchestrate.run.session import Session
 from orchestrate.run.stepping import Done, Trouble, Work
+from orchestrate.values import dataclass
 
 _HUNG_UP: Final = frozenset({"connection-lost", "connection-refused", "host-unknown", "no-answer"})
 """Troubles that are nobody's answer to a statement that was sent."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from orchestrate.errors import OrchestrateError
 from orchestrate.planning.actions import variables
 from orchestrate.run.access import Access
 from orchestrate.run.interruption import Interruption
+from orchestrate.values import dataclass
 
 _KEPT_CHARACTERS: Final = 16_000
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, assert_never
 
@@ -34,6 +34,7 @@ from orchestrate.run.hooks import command_lock
 from orchestrate.run.recorder import Recorder
 from orchestrate.run.session import Session
 from orchestrate.stores.snapshots import snapshot_from_text
+from orchestrate.values import dataclass
 
 Choice = Literal["retry", "mark-applied"]
 

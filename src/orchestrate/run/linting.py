@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +29,7 @@ from orchestrate.planning.troubles import explain_rendering
 from orchestrate.run.access import Access
 from orchestrate.run.session import Session
 from orchestrate.run.table_sizes import sizes_from
+from orchestrate.values import dataclass
 
 _SETTINGS: Final = ".squawk.toml"
 

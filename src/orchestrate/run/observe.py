@@ -10,7 +10,6 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +23,7 @@ from orchestrate.run.explaining import explained
 from orchestrate.run.memory import Memory
 from orchestrate.run.session import Session
 from orchestrate.stores.graph_cache import GraphCache
+from orchestrate.values import dataclass
 
 _PATIENCE_SECONDS: Final = 1.5
 _MOST_AGENTS: Final = 8

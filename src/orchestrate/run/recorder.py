@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal
 
 from orchestrate.clock import Clock
@@ -14,6 +14,7 @@ from orchestrate.planning.digests import sha256_text
 from orchestrate.planning.run_state import StepState, advance_step
 from orchestrate.stores.snapshots import snapshot_text
 from orchestrate.stores.state import StateStore
+from orchestrate.values import dataclass
 
 Moment = Literal["before", "within", "after"]
 """Before the first step of a run, after a hook of it that changed the schema, after its last."""

@@ -6,7 +6,7 @@ Nothing is recorded as a run, no lease is taken, the target is not touched.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from orchestrate.adapters.agent_process import Message
@@ -39,6 +39,7 @@ from orchestrate.run.observe import open_session
 from orchestrate.run.scratch import carried
 from orchestrate.run.session import Session
 from orchestrate.run.table_sizes import clone_sizes
+from orchestrate.values import dataclass
 
 _NEVER_RUN = {
     "missing": "it has no downgrade",

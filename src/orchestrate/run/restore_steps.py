@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from orchestrate.adapters.copying import load
 from orchestrate.dialects.copies import Copies, Owners
@@ -25,6 +24,7 @@ from orchestrate.run.exchanging import Exchanging, forget
 from orchestrate.run.proofs import check_file, what_differs
 from orchestrate.run.session import Session
 from orchestrate.run.stepping import Done, Trouble, Work
+from orchestrate.values import dataclass
 
 
 @dataclass(slots=True)

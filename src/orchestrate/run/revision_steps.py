@@ -7,7 +7,7 @@ that is durable in the journal.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 
 from orchestrate.adapters.agent_process import Message
@@ -19,6 +19,7 @@ from orchestrate.planning.staleness import words
 from orchestrate.planning.touched_tables import touched
 from orchestrate.run.session import Session
 from orchestrate.run.stepping import Done, Trouble, Work
+from orchestrate.values import dataclass
 
 
 @dataclass(slots=True)

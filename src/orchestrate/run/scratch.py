@@ -10,7 +10,6 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import PurePath
 
@@ -30,6 +29,7 @@ from orchestrate.run.lease_keeper import is_gone, this_host, this_person
 from orchestrate.run.observe import open_session
 from orchestrate.run.session import Session
 from orchestrate.stores.state import StateStore
+from orchestrate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -23,6 +23,7 @@ from orchestrate.run.recorder import Recorder
 from orchestrate.run.scratch import ScratchPlace
 from orchestrate.run.session import Session, SessionOpener
 from orchestrate.stores.snapshots import snapshot_text
+from orchestrate.values import dataclass
 
 _MOVING: Final[frozenset[StepKind]] = frozenset({"upgrade", "downgrade", "stamp"})
 """What moves the version table: these alone may be begun again by themselves after a lock timeout,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 
 from orchestrate.dialects.difference import compare
@@ -25,6 +24,7 @@ from orchestrate.run.scratch import obstacle
 from orchestrate.run.session import Session
 from orchestrate.run.stepping import Done, Trouble, Work
 from orchestrate.stores.snapshots import snapshot_from_text, snapshot_text
+from orchestrate.values import dataclass
 
 
 @dataclass(slots=True)

@@ -7,9 +7,10 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from orchestrate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

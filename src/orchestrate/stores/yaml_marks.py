@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, NamedTuple
 
 import yaml
 
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.spec import Place
+from orchestrate.values import dataclass
 
 LARGEST_FILE: Final = 1024 * 1024
 _MOST_NODES: Final = 20_000

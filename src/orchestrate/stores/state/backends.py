@@ -7,8 +7,10 @@ migrated are the business of `dialects/`, which this does not touch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
+
+from orchestrate.values import dataclass
 
 BUSY_SECONDS: Final = 30
 """How long a write waits for another one; writes take milliseconds."""

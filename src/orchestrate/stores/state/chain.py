@@ -21,13 +21,13 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, cast
 
 from orchestrate.domain.events import Event, EventKind, NewEvent
 from orchestrate.domain.secrets import Secret
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 GENESIS: Final = "0" * 64
 """The `previous_hash` of the first event."""

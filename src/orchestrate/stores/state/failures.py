@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -16,6 +15,7 @@ from sqlalchemy.engine import URL
 
 from orchestrate.domain.secrets import MASK
 from orchestrate.errors import OrchestrateError
+from orchestrate.values import dataclass
 
 _SPACE: Final = (
     "has no space left to write to",

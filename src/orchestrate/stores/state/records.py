@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, delete, select, update
@@ -19,6 +18,7 @@ from orchestrate.errors import OrchestrateError
 from orchestrate.stores.state.chain import moment_from_text, moment_text
 from orchestrate.stores.state.failures import Failures
 from orchestrate.stores.state.tables import identities, name_hash, plans, snapshots
+from orchestrate.values import dataclass
 
 _AT_ONCE: Final = 500
 """Values in one IN list; SQLite's oldest limit is 999."""
