@@ -42,7 +42,7 @@ class AgentLine:
         self._unread = b""
         self._to_write: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._write_lock = threading.Lock()
-        self._unwritten = 1  # the agent's own source
+        self._unwritten = 0 if started.handing_over is None else 1  # the agent's own source
         self._handing_over = started.handing_over
         self._threads = [
             threading.Thread(target=work, daemon=True, name=f"agent-{work.__name__.strip('_')}")
@@ -155,9 +155,10 @@ class AgentLine:
     def _write(self) -> None:
         """Write: a program that never reads must not stop the user's thread."""
         pipe = self.process.stdin
-        self._handing_over.join()
-        with self._write_lock:
-            self._unwritten -= 1
+        if self._handing_over is not None:
+            self._handing_over.join()
+            with self._write_lock:
+                self._unwritten -= 1
         with contextlib.suppress(OSError, ValueError):
             while (data := self._to_write.get()) is not None:
                 pipe.write(data)

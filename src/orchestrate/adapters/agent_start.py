@@ -8,28 +8,25 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path, PurePath
-from typing import Final
+from typing import Final, NamedTuple
 
 from orchestrate import agent
 from orchestrate.adapters.processes import HERE, Launcher, Process
 from orchestrate.errors import OrchestrateError
-from orchestrate.values import dataclass
 
 _SHELLS: Final = frozenset({"ssh", "autossh", "plink"})
 """Programs that join their last arguments to one line for a shell."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
+class Started(NamedTuple):
     """A process that is being given the agent's source."""
 
     process: Process
-    handing_over: threading.Thread
+    handing_over: threading.Thread | None
     """Nothing else may be written to the process until this thread has ended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SparePlace:
+class SparePlace(NamedTuple):
     """An agent of our own interpreter that was started before it was known whether it fits."""
 
     started: Started
@@ -47,10 +44,32 @@ def start_process(command: Sequence[str], *, cwd: Path | str, launcher: Launcher
         process = launcher.start([*command, "-c", boot], cwd=cwd)
     except OSError as error:
         raise _not_started(command, cwd, error) from error
+    source = agent.payload()
+    if _holds(process, len(source)):
+        _hand_over(process, source)
+        return Started(process=process, handing_over=None)
     # A program that never reads must not stop the user's thread.
-    thread = threading.Thread(target=_hand_over, args=[process], daemon=True, name="agent-source")
+    thread = threading.Thread(
+        target=_hand_over, args=[process, source], daemon=True, name="agent-source"
+    )
     thread.start()
     return Started(process=process, handing_over=thread)
+
+
+def _holds(process: Process, size: int) -> bool:
+    """Make room for so many bytes in the pipe to a process; tell whether there is so much.
+
+    Then they are written at once, and not by a thread that waits for its turn again and again while
+    this one imports. Only Linux has such pipes (fcntl(2), `F_SETPIPE_SZ`); another host's process
+    has none.
+    """
+    try:
+        import fcntl  # noqa: PLC0415  (Windows has no such module)
+
+        room: int = fcntl.fcntl(process.stdin.fileno(), fcntl.F_SETPIPE_SZ, size)
+    except (ImportError, AttributeError, OSError, ValueError):
+        return False
+    return room >= size
 
 
 def _read_by_a_shell(command: Sequence[str]) -> bool:
@@ -63,9 +82,9 @@ def start_spare(folder: Path) -> SparePlace:
     return SparePlace(started=start_process([sys.executable], cwd=folder), folder=folder)
 
 
-def _hand_over(process: Process) -> None:
+def _hand_over(process: Process, source: bytes) -> None:
     with contextlib.suppress(OSError, ValueError):  # it has ended: reading it tells why
-        process.stdin.write(agent.payload())
+        process.stdin.write(source)
         process.stdin.flush()
 
 

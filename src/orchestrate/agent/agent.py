@@ -1637,10 +1637,12 @@ class EnvRun:
         """Read the version table through our own connection; none where there is no table."""
         if self.job.missing_file() is not None:
             return []
+        side = self.job.side
         try:
-            rows = self.job.side.rows(self.heads_query)
-        except Exception:
-            self.job.side.close()  # it may only have been idle for too long
+            rows = side.rows(self.heads_query)
+        except Exception as error:
+            if not side.answered(error):
+                side.close()  # it may only have been idle for too long
             if not self._has_version_table():
                 return []
             rows = self.job.side.rows(self.heads_query)

@@ -181,6 +181,7 @@ def _move(
     if move.direction == "downgrade":
         back = Wanted(to=move.to, command=command, arguments=move.arguments)
         return roll_back(bench, environment, seen, back, yes=yes)
+    seen.load_pending()
     return apply_environment(
         bench,
         environment,

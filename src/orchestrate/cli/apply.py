@@ -56,7 +56,7 @@ def apply(
         bench.refuse_unenforced(declared)
         if wait:
             _wait(bench, declared)
-        looking = bench.look_soon(bench.access(declared))
+        looking = bench.look_soon(bench.access(declared), load_pending=True)
         # Heavy, and the agent looks meanwhile.
         from orchestrate.cli.applying import apply_environment  # noqa: PLC0415
 

@@ -49,10 +49,8 @@ def apply_environment(
     if seen.session is None:
         raise AssertionError
     with seen.session as session:
-        observation, chain = looked_at(bench, seen)
+        observation, _ = looked_at(bench, seen)
         refuse_unfinished(bench, observation)
-        if set(observation.heads) != set(chain.heads):
-            session.load_revisions()
         prepared = prepare(
             bench,
             environment,

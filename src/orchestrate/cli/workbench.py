@@ -193,16 +193,20 @@ class Workbench:
         found = [self.environment(name) for name in names] or list(self.spec.environments)
         return list({one.name: one for one in found}.values())
 
-    def look_soon(self, access: Access) -> Callable[[], Seen]:
+    def look_soon(self, access: Access, *, load_pending: bool = False) -> Callable[[], Seen]:
         """Begin to look at a target; the function that is returned waits for what was seen.
 
-        It raises what looking raises.
+        It raises what looking raises. With `load_pending` the agent then loads the revisions, if
+        some are pending, while we go on.
         """
         answer: queue.SimpleQueue[Seen | BaseException] = queue.SimpleQueue()
 
         def look() -> None:
             try:
-                answer.put(observe_one(access, self.graphs))
+                seen = observe_one(access, self.graphs)
+                if load_pending:
+                    seen.load_pending()
+                answer.put(seen)
             except BaseException as error:  # noqa: BLE001  (raised again by who waits)
                 answer.put(error)
 

@@ -38,3 +38,9 @@ class Graph:
 
     digest: str
     revisions: tuple[Revision, ...]
+
+    @property
+    def heads(self) -> frozenset[str]:
+        """Return the identifiers that no revision follows."""
+        followed = {parent for revision in self.revisions for parent in revision.down}
+        return frozenset(one.id for one in self.revisions if one.id not in followed)

@@ -47,6 +47,13 @@ class Seen:
     rows_digest: str | None = None
     """Digest of what describes the schema, in place of it, where that is as it was left."""
 
+    def load_pending(self) -> None:
+        """Have the agent load the revisions if some are pending, while we go on."""
+        if self.session is None or self.graph is None or not isinstance(self.sight, Observation):
+            return
+        if {*self.sight.heads} != self.graph.heads:
+            self.session.load_revisions()
+
 
 def open_session(access: Access) -> Session:
     """Start an agent for the target. Raises `agent-failed`, and what connecting by SSH raises."""
