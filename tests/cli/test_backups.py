@@ -70,6 +70,37 @@ def test_a_copy_comes_first_and_is_proven(workspace: Workspace, database: Databa
     assert scratch_databases(database) == []
 
 
+def test_rows_are_those_of_each_table(workspace: Workspace, database: Database) -> None:
+    made = {"empty": 0, "two lines": 3, "wide": 500}
+    quote = "`" if database.dialect == "mysql" else '"'
+    for name in made:
+        database.execute(f"CREATE TABLE {quote}{name}{quote} (id INTEGER, body TEXT)")
+    body = "one\n(2, 'two');\nINSERT INTO `empty` VALUES\n(3"
+    database.execute(
+        f"INSERT INTO {quote}two lines{quote} VALUES "
+        + ", ".join(f"({number}, '{body.replace(chr(39), chr(39) * 2)}')" for number in range(3))
+    )
+    database.execute(
+        "INSERT INTO wide VALUES " + ", ".join(f"({one}, '{'x' * 9000}')" for one in range(500))
+    )
+    if database.dialect == "mysql":  # what its program writes in another way, or of the past
+        made |= {"unseen": 2, "past": 1}
+        database.execute("CREATE TABLE unseen (id INTEGER, more INTEGER INVISIBLE DEFAULT 1)")
+        database.execute("INSERT INTO unseen (id) VALUES (1), (2)")
+        database.execute("CREATE TABLE past (id INTEGER) WITH SYSTEM VERSIONING")
+        database.execute("INSERT INTO past VALUES (1), (2)")
+        database.execute("DELETE FROM past WHERE id = 1")
+        database.execute(
+            "CREATE PROCEDURE fill() BEGIN\nINSERT INTO `empty` VALUES\n(1, ''),\n(2, '');\nEND"
+        )
+    declare(workspace, database, verify="restore")
+    workspace.ok("backup", "prod")
+    (copy,) = catalogue(workspace, "prod")
+    rows = {name.rpartition(".")[2]: count for name, count in copy["rows"].items()}
+    assert {name: rows[name] for name in made} == made
+    assert copy["verified"] == "restore"
+
+
 def scratch_databases(database: Database) -> list[str]:
     if database.server is None:
         return [str(one) for one in database.path.parent.rglob("*orchestrate_scratch*")]

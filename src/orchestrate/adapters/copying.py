@@ -14,6 +14,7 @@ from typing import Final
 from orchestrate.adapters.copy_programs import Going, started_program
 from orchestrate.adapters.destinations import PIECE, Destination, Guarded
 from orchestrate.dialects.copies import LINE_LIMIT, Edit, Program
+from orchestrate.dialects.row_tally import RowTally
 from orchestrate.errors import OrchestrateError
 from orchestrate.values import dataclass
 
@@ -29,10 +30,18 @@ class Written:
     """Of the file; of a folder that of its lines `SHA-256  PATH`, sorted by path."""
 
 
-def dump(program: Program, destination: Destination, name: str, going: Going) -> Written:
+def dump(
+    program: Program,
+    destination: Destination,
+    name: str,
+    going: Going,
+    *,
+    tally: RowTally | None = None,
+) -> Written:
     """Run a program and keep what it writes under a name, complete or not at all.
 
-    Raises `backup-failed` with the program's own last words.
+    A copy that passes through here is shown to `tally` as it does. Raises `backup-failed` with the
+    program's own last words.
     """
     if program.place == "folder" or (program.place == "either" and destination.path is not None):
         with destination.placing(name) as path:
@@ -52,6 +61,8 @@ def dump(program: Program, destination: Destination, name: str, going: Going) ->
         sink = _Sink(file, going.on_bytes)
         for piece in _edited(iter(lambda: child.read(PIECE), b""), program.edits):
             sink.write(piece)
+            if tally is not None:
+                tally.take(piece)
         child.finish()
         if program.trailer is not None and program.trailer not in sink.tail:
             text = f"`{program.name}` ended well, and its copy lacks its last line"

@@ -21,6 +21,7 @@ from orchestrate.values import dataclass
 
 if TYPE_CHECKING:
     from orchestrate.dialects.exchange import Exchange
+    from orchestrate.dialects.row_tally import RowTally
 
 READY: Final = "orchestrate-ready"
 """The line on standard output by which a program says that it has taken its opening, and that what
@@ -138,6 +139,12 @@ class Copies(Protocol):
 
     def counts(self, tables: Sequence[tuple[str | None, str]]) -> str:
         """Return one statement with rows of (schema or null, table, rows in it)."""
+
+    def tally(self, server_version: str) -> RowTally | None:
+        """Return what counts the rows in a copy as it passes; None where they are not lines of it.
+
+        `server_version` is the dialect's own.
+        """
 
     size: str
     """One row, one column: the bytes of the database."""

@@ -34,6 +34,7 @@ from orchestrate.dialects.mysql_programs import (
 )
 from orchestrate.dialects.mysql_rights import names_role, rights_in
 from orchestrate.dialects.replacing import MYSQL_CLEAR
+from orchestrate.dialects.row_tally import RowTally
 from orchestrate.domain.backups import Strategy
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
@@ -174,6 +175,10 @@ WHERE TABLE_SCHEMA = DATABASE()"""
         if not tables:
             return "SELECT NULL, NULL, NULL FROM DUAL WHERE 1 = 0"
         return " UNION ALL ".join(_counted(schema, table) for schema, table in tables)
+
+    def tally(self, server_version: str) -> RowTally | None:
+        """Return what counts lines, of MariaDB's program: MySQL's writes many rows on one."""
+        return RowTally() if server_version.startswith("MariaDB") else None
 
     def missing_rights(self, rows: Rows) -> tuple[str, ...]:
         """Name the rights without which something is left out in silence, or cannot be put back."""

@@ -19,6 +19,7 @@ from orchestrate.dialects.copies import (
     through_shell,
 )
 from orchestrate.dialects.replacing import POSTGRESQL_CLEAR, POSTGRESQL_FAILED
+from orchestrate.dialects.row_tally import RowTally
 from orchestrate.domain.backups import Strategy
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
@@ -209,6 +210,11 @@ class PostgreSQLCopies:
         if not tables:
             return "SELECT NULL, NULL, NULL WHERE false"
         return "VALUES " + ", ".join(_counted(schema, table) for schema, table in tables)
+
+    def tally(self, server_version: str) -> RowTally | None:
+        """Return nothing: the formats of `pg_dump` are not read here."""
+        del server_version
+        return None
 
     def missing_rights(self, rows: Rows) -> tuple[str, ...]:
         """Name what cannot be read, and what row security would leave out."""

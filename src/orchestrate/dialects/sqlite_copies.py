@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from orchestrate.dialects.copies import PATH_VARIABLE, READY, Owners, Program, Way
+from orchestrate.dialects.row_tally import RowTally
 from orchestrate.domain.backups import Strategy
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.diagnosis import Rows
@@ -160,6 +161,11 @@ class SQLiteCopies:
         if not tables:
             return "SELECT NULL, NULL, NULL WHERE 0"
         return "VALUES " + ", ".join(_counted(schema, table) for schema, table in tables)
+
+    def tally(self, server_version: str) -> RowTally | None:
+        """Return nothing: a copy is a database."""
+        del server_version
+        return None
 
     def missing_rights(self, rows: Rows) -> tuple[str, ...]:
         """Return nothing: who can open the file reads all of it."""

@@ -10,7 +10,7 @@ import contextlib
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from orchestrate.adapters.copying import Written, dump
 from orchestrate.adapters.destinations import Destination, open_destination, part_name
 from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies, Way
+from orchestrate.dialects.row_tally import RowTally
 from orchestrate.domain.backups import Backup, BackupOrder
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.events import EventKind, NewEvent
@@ -151,11 +152,13 @@ def make_backup(
             destination.check()
             _remove_leftovers(place, destination)
             record(place, "backup.begun", copy=identifier, file=file, run=run)
-            with _counting(session, copies) as counted:
+            tally = copies.tally(observation.server_version)
+            with _counting(session, copies, tally) as counted:
                 url, way = url_of(session.access, order), way_to(session.access, order)
                 going = going_with(session.access, order, stop)
                 try:
-                    written = dump(copies.dump(url, way), destination, file, going)
+                    program = copies.dump(url, way)
+                    written = dump(program, destination, file, going, tally=tally)
                 except OrchestrateError as error:
                     raise on_the_road(error, session.access) from error
             counts = counted()
@@ -226,8 +229,13 @@ def _refuse_moved(session: Session, before: Observation) -> None:
 
 
 @contextmanager
-def _counting(session: Session, copies: Copies) -> Iterator[Callable[[], Mapping[str, int]]]:
-    """Count rows by table, through the agent, while the body makes the copy."""
+def _counting(
+    session: Session, copies: Copies, tally: RowTally | None
+) -> Iterator[Callable[[], Mapping[str, int]]]:
+    """Count rows by table while the body makes the copy: in it, or through the agent."""
+    if tally is not None:
+        yield lambda: _told(session, copies, tally)
+        return
     found: list[Mapping[str, int]] = []
     # What cannot be counted is not recorded; it says nothing of the copy.
     thread = threading.Thread(
@@ -240,6 +248,21 @@ def _counting(session: Session, copies: Copies) -> Iterator[Callable[[], Mapping
         thread.join()
 
 
+def _told(session: Session, copies: Copies, tally: RowTally) -> Mapping[str, int]:
+    """Return the rows in a copy; of a table that it does not tell of, those in the target."""
+    told = tally.rows()
+    found: dict[str, int] = {}
+
+    def count() -> None:
+        tables = _tables(session)
+        asked = [one for one in tables if one[1] not in told]
+        known = {_shown(*one): told[one[1]] for one in tables if one[1] in told}
+        found.update(known, **_counted(session, copies, asked))
+
+    _quietly(count)
+    return found
+
+
 def _quietly(act: Callable[[], None]) -> None:
     with contextlib.suppress(OrchestrateError):
         act()
@@ -247,20 +270,33 @@ def _quietly(act: Callable[[], None]) -> None:
 
 def row_counts(session: Session, copies: Copies) -> Mapping[str, int]:
     """Return the number of rows of each table, counted exactly, in one statement."""
+    return _counted(session, copies, _tables(session))
+
+
+def _tables(session: Session) -> list[tuple[str | None, str]]:
     kit = session.access.dialect.kit(lock_timeout=None, statement_timeout=None)
     if kit.tables is None:
-        return {}
-    tables = [
+        return []
+    return [
         (None if schema is None else text(schema), text(name))
         for schema, name in session.query({"tables": kit.tables})["tables"]
     ]
+
+
+def _counted(
+    session: Session, copies: Copies, tables: Sequence[tuple[str | None, str]]
+) -> Mapping[str, int]:
     if not tables:
         return {}
     rows = session.query({"counts": copies.counts(tables)})["counts"]
     return {
-        text(name) if schema is None else f"{text(schema)}.{text(name)}": int(text(count))
+        _shown(None if schema is None else text(schema), text(name)): int(text(count))
         for schema, name, count in rows
     }
+
+
+def _shown(schema: str | None, name: str) -> str:
+    return name if schema is None else f"{schema}.{name}"
 
 
 # --- what is not kept -----------------------------------------------------------------------------
