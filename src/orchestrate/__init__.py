@@ -2,7 +2,7 @@
 
 The packages are floors: each imports itself and the floors below it, never a sibling. From the
 top: `api`, `cli`, `run`, (`adapters`, `stores`, `reports`), (`planning`, `dialects`), `domain`, and
-the modules `errors` and `clock`. `agent` stands apart and imports none of them.
+the modules `errors`, `clock` and `values`. `agent` stands apart and imports none of them.
 
 `from orchestrate import Orchestrator` is the Python API. It is imported when it is asked for:
 `import orchestrate` alone costs nothing.

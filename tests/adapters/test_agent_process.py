@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from orchestrate import agent
+from orchestrate.adapters import agent_start
 from orchestrate.adapters.agent_process import AgentProcess
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.domain.secrets import Secret
@@ -50,6 +51,20 @@ def test_hello_tells_who_answers(tmp_path: Path, python: Path) -> None:
         assert found["alembic"] == "1.8.0" or python.parts[-3] == "newest"
         assert process.usable
     assert not process.usable
+
+
+@pytest.fixture(params=["wide", "narrow"])
+def pipe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A pipe that holds the agent's source, and one that it has to be written to piece by piece."""
+    if request.param == "narrow":
+        monkeypatch.setattr(agent_start, "_holds", lambda *_: False)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("pipe")
+def test_the_source_goes_through_any_pipe(tmp_path: Path) -> None:
+    with start(sys.executable, folder=tmp_path) as process:
+        assert process.hello()["pid"]
 
 
 def test_a_runner_may_be_a_prefix(tmp_path: Path) -> None:
@@ -104,6 +119,7 @@ def test_a_runner_that_fails_has_its_say(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("pipe")
 def test_a_program_that_never_reads_is_ended(tmp_path: Path) -> None:
     """The source alone is more than a pipe holds."""
     begun = time.monotonic()

@@ -16,6 +16,8 @@ from orchestrate.errors import OrchestrateError
 
 _SHELLS: Final = frozenset({"ssh", "autossh", "plink"})
 """Programs that join their last arguments to one line for a shell."""
+_REQUESTS: Final = 64 * 1024
+"""Room for the first requests, which must not wait either where nobody reads them."""
 
 
 class Started(NamedTuple):
@@ -66,10 +68,10 @@ def _holds(process: Process, size: int) -> bool:
     try:
         import fcntl  # noqa: PLC0415  (Windows has no such module)
 
-        room: int = fcntl.fcntl(process.stdin.fileno(), fcntl.F_SETPIPE_SZ, size)
+        room: int = fcntl.fcntl(process.stdin.fileno(), fcntl.F_SETPIPE_SZ, size + _REQUESTS)
     except (ImportError, AttributeError, OSError, ValueError):
         return False
-    return room >= size
+    return room >= size + _REQUESTS
 
 
 def _read_by_a_shell(command: Sequence[str]) -> bool:
