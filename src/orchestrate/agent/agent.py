@@ -66,6 +66,7 @@ TEXTS_KEPT = 200
 PROGRAM_SECONDS = 5
 SOURCE_LIMIT = 200_000
 FIRST_ROWS = 10
+IDLE_SECONDS = 1.0
 NAMES_TOLD = 300
 USUAL_FOLDERS = ("src", "app", "backend", "server", "api", "lib")
 
@@ -541,6 +542,7 @@ class Side:
         self._connection: Any = None
         self._dialect: Any = None
         self._door: Callable[..., Any] = call_directly
+        self._used = 0.0
 
     def open(self) -> None:
         """Connect, with the first driver that this Python has."""
@@ -618,6 +620,27 @@ class Side:
         else:
             self._door(dialect.set_isolation_level, self._connection, "AUTOCOMMIT")
 
+    def usable(self) -> bool:
+        """Tell whether it is connected and, where it was idle, whether the server still answers.
+
+        Servers, proxies and firewalls end connections that nobody used for a while.
+        """
+        if self._connection is None:
+            return False
+        if time.monotonic() - self._used > IDLE_SECONDS:
+            self.close_if_dead()
+        return self._connection is not None
+
+    def close_if_dead(self) -> None:
+        """Close the connection if the server does not answer on it."""
+        try:
+            alive = self._door(self._dialect.do_ping, self._connection)
+        except Exception:
+            alive = False
+        if not alive:
+            self.close()
+        self._used = time.monotonic()
+
     def answered(self, error: Exception) -> bool:
         """Tell whether an error is what the server said to a statement, not that it fell silent.
 
@@ -634,6 +657,9 @@ class Side:
             lost = bool(self._dialect.is_disconnect(error, self._connection, None))
         except Exception:
             lost = True
+        number = error.args[0] if error.args else None
+        if isinstance(number, int) and number <= 0:
+            lost = True  # the driver's own word: servers count their errors from 1 on
         return isinstance(error, kinds) and not lost
 
     def rows(self, *statements: str) -> Rows:
@@ -641,6 +667,7 @@ class Side:
         if self._connection is None:
             self.open()
         found: Rows = self._door(self._execute, statements)
+        self._used = time.monotonic()
         return found
 
     def _execute(self, statements: Sequence[str]) -> Rows:
@@ -1640,9 +1667,8 @@ class EnvRun:
         side = self.job.side
         try:
             rows = side.rows(self.heads_query)
-        except Exception as error:
-            if not side.answered(error):
-                side.close()  # it may only have been idle for too long
+        except Exception:
+            side.close_if_dead()
             if not self._has_version_table():
                 return []
             rows = self.job.side.rows(self.heads_query)
@@ -3499,7 +3525,7 @@ class Agent:
 
     def side_for(self, url: Any) -> Side:
         """Return the connection that looks at a target, opened at its first use."""
-        if self._side is not None and self._side.url == url and self._side._connection is not None:
+        if self._side is not None and self._side.url == url and self._side.usable():
             return self._side
         if self._side is not None:
             self._side.close()
@@ -3566,7 +3592,7 @@ class Agent:
         return {"problem": None}
 
     def _statement(self, job: Job) -> Json:
-        """Execute one statement of the spec's; what the server refuses is an answer, not an error.
+        """Execute one statement; what the server refuses is an answer, not an error.
 
         On a connection of its own, so that its time limits are nobody else's.
         """
@@ -3583,7 +3609,8 @@ class Agent:
             elif limits:
                 side.rows(*limits)
             begun = True
-            rows, more = side.first_rows(job.request["sql"], FIRST_ROWS)
+            self.channel.send("asked")
+            rows, more = side.first_rows(job.request["sql"], job.request.get("limit", FIRST_ROWS))
         except Exception as error:
             state, code = state_of(error)
             return {
@@ -3635,6 +3662,9 @@ class Agent:
         note = None
         if before and side.rows(job.kit["session"]) != before:
             note = "a connection pooler changes the server session: the lock may not hold"
+        else:
+            with contextlib.suppress(Exception):
+                side.rows(*job.kit.get("keep_lock") or ())
 
         def release() -> None:
             with contextlib.suppress(Exception):

@@ -18,11 +18,12 @@ from orchestrate.planning.staleness import is_empty
 from orchestrate.reports.backups import backup_json, backup_text, backups_json, backups_text
 from orchestrate.reports.tables import counted
 from orchestrate.run.access import Access
-from orchestrate.run.backups import all_backups, make_backup, needed_copies, retire, row_counts
+from orchestrate.run.backups import all_backups, make_backup, needed_copies, retire
 from orchestrate.run.lease_keeper import kept_lease, new_lease
 from orchestrate.run.observe import observe_one
 from orchestrate.run.proofs import prove
 from orchestrate.run.readiness import obstacles
+from orchestrate.run.row_counting import row_counts
 
 
 def order_for(environment: Environment, access: Access) -> BackupOrder:

@@ -98,6 +98,7 @@ class Generic:
             lock_kind="none",
             try_lock=None,
             release_lock=None,
+            keep_lock=(),
             blockers=(),
             enum_types=None,
         )

@@ -67,6 +67,9 @@ class Kit:
     try_lock: str | None
     """One row, one column: 1 if the target's lock is ours now, else 0. Never waits."""
     release_lock: str | None
+    keep_lock: tuple[str, ...]
+    """Sent on the connection that holds the lock, which is idle for as long as a run takes: the
+    server is not to end it for that. Not sent behind a pooler."""
     blockers: tuple[str, ...]
     """Rows of (session, user, application or host, state, seconds, statement) that keep the session
     `{pid}` waiting. At most 20 rows; the statement cut at 200 characters. The best query first:

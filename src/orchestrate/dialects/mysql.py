@@ -185,6 +185,7 @@ class MySQL:
             # error inside the server.
             try_lock="SELECT COALESCE(GET_LOCK('orchestrate-{key}', 0), 0)",
             release_lock="SELECT COALESCE(RELEASE_LOCK('orchestrate-{key}'), 0)",
+            keep_lock=("SET SESSION wait_timeout = 31536000",),
             blockers=_BLOCKERS,
             enum_types=None,
             reread=REREAD,

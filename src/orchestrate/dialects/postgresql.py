@@ -74,6 +74,9 @@ WHERE class.relkind IN ('r', 'p') AND namespace.nspname !~ '^pg_'
     AND depend.classid = CAST('pg_catalog.pg_class' AS regclass) AND depend.objid = class.oid)
 ORDER BY 1, 2"""
 
+# Since PostgreSQL 14; earlier ones have no row of that name.
+_KEEP_LOCK: Final = """\
+SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'"""
 _ENUM_TYPES: Final = """\
 SELECT namespace.nspname, type.typname
 FROM pg_catalog.pg_type AS type
@@ -146,6 +149,7 @@ class PostgreSQL:
             # An advisory lock is the database's, not the cluster's, and takes any 64-bit number.
             try_lock="SELECT CAST(pg_try_advisory_lock(CAST(x'{key}' AS bigint)) AS integer)",
             release_lock="SELECT CAST(pg_advisory_unlock(CAST(x'{key}' AS bigint)) AS integer)",
+            keep_lock=(_KEEP_LOCK,),
             blockers=(_BLOCKERS,),
             enum_types=_ENUM_TYPES,
         )

@@ -4,9 +4,11 @@ Counting them in the server reads every table a second time, while the copy is m
 time on a machine of two cores. Pure.
 
 The program writes each row on a line of its own, behind `INSERT INTO … VALUES`, and within a row no
-line ends: line breaks of the data are escaped. Where it lists columns (rows of the past, invisible
-columns) the first row is on the statement's line, and the count would not be the table's either;
-such a table is left to who can ask the server, and so is one whose rows it does not write.
+line ends: line breaks of the data are escaped. Such lines stand between `LOCK TABLES` and `UNLOCK
+TABLES`; what looks like them elsewhere is the text of a routine. Where the program lists columns
+(rows of the past, invisible columns) the first row is on the statement's line, and the count would
+not be the table's either; such a table is left to who can ask the server (`untold`), and so is one
+whose rows it does not write.
 """
 
 from __future__ import annotations
@@ -15,10 +17,20 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+_UNTOLD: Final = """\
+SELECT NULL, found.TABLE_NAME FROM information_schema.TABLES found
+WHERE found.TABLE_SCHEMA = DATABASE() AND (
+  found.TABLE_TYPE = 'SYSTEM VERSIONED' OR found.ENGINE LIKE 'MRG%'
+  OR found.TABLE_NAME IN (
+    SELECT TABLE_NAME FROM information_schema.COLUMNS
+    WHERE TABLE_SCHEMA = DATABASE() AND EXTRA LIKE '%INVISIBLE%'))
+AND found.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')
+ORDER BY found.TABLE_NAME"""
 _LIMIT: Final = 8192
 """The bytes within which it is known what a line is."""
 _NOTABLE: Final = re.compile(
     rb"\n(?:LOCK TABLES `(?P<locked>(?:[^`\n]|``)+)` WRITE;"
+    rb"|(?P<unlocked>UNLOCK TABLES;)"
     rb"|INSERT INTO `(?P<filled>(?:[^`\n]|``)+)` (?P<plain>VALUES(?=\n))?"
     rb"|DELIMITER (?P<delimiter>\S+))"
 )
@@ -28,9 +40,14 @@ _NO_ROW: Final = re.compile(rb"\n[^(]")
 class RowTally:
     """Takes a copy in, piece by piece, and says at its end what was in it."""
 
+    untold: Final = _UNTOLD
+    """Rows of (null, table): the tables whose rows are not lines of a copy."""
+
     def __init__(self) -> None:
         self._rows: dict[str, int] = {}
         self._untold: set[str] = set()
+        self._locked: str | None = None
+        """The table whose rows may come now."""
         self._filling: str | None = None
         """The table whose rows the next lines are."""
         self._in_program = False
@@ -80,12 +97,17 @@ class RowTally:
         return found.end()
 
     def _note(self, found: re.Match[bytes]) -> None:
+        if found["unlocked"] is not None:
+            self._locked = None
+            return
         quoted = found["locked"] or found["filled"]
         table = quoted.replace(b"``", b"`").decode("utf-8", "replace")
         if found["locked"] is not None:
+            self._locked = table
             self._rows.setdefault(table, 0)
+        elif table != self._locked:
+            return
         elif found["plain"] is not None:
-            self._rows.setdefault(table, 0)
             self._filling = table
         else:
             self._untold.add(table)

@@ -130,6 +130,7 @@ class SQLite:
             lock_kind="file",
             try_lock=None,
             release_lock=None,
+            keep_lock=(),
             blockers=(),
             enum_types=None,
         )

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from orchestrate.domain.outcome import Outcome
 from orchestrate.domain.plan import Direction, Step
 from orchestrate.errors import OrchestrateError
-from orchestrate.run.backups import make_backup, needed_copies, retire, row_counts
+from orchestrate.run.backups import make_backup, needed_copies, retire
 from orchestrate.run.proofs import prove
+from orchestrate.run.row_counting import row_counts
 from orchestrate.run.session import Session
 from orchestrate.run.stepping import Done, Trouble, Work
 from orchestrate.values import dataclass

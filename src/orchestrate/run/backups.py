@@ -9,8 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
@@ -19,9 +18,7 @@ from typing import Any
 from orchestrate.adapters.copy_programs import Going
 from orchestrate.adapters.copying import Written, dump
 from orchestrate.adapters.destinations import Destination, open_destination, part_name
-from orchestrate.dialects.canonical import text
 from orchestrate.dialects.copies import Copies, Way
-from orchestrate.dialects.row_tally import RowTally
 from orchestrate.domain.backups import Backup, BackupOrder
 from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.events import EventKind, NewEvent
@@ -42,6 +39,7 @@ from orchestrate.run.backup_commands import copied_by_command
 from orchestrate.run.explaining import on_the_road
 from orchestrate.run.journal import all_runs
 from orchestrate.run.lease_keeper import is_gone, this_host, this_person
+from orchestrate.run.row_counting import counting
 from orchestrate.run.scratch import ScratchPlace
 from orchestrate.run.session import Session
 from orchestrate.stores.snapshots import snapshot_text
@@ -145,6 +143,7 @@ def make_backup(
     schema = snapshot_text(session.snapshot_of(rows)) if rows else None
     if order.strategy == "command":
         location, written = copied_by_command(session.access, order, stop=stop), None
+        _refuse_moved(session, observation)
         counts: Mapping[str, int] = {}
     else:
         copies = copies_of(session.access, order)
@@ -153,17 +152,18 @@ def make_backup(
             _remove_leftovers(place, destination)
             record(place, "backup.begun", copy=identifier, file=file, run=run)
             tally = copies.tally(observation.server_version)
-            with _counting(session, copies, tally) as counted:
-                url, way = url_of(session.access, order), way_to(session.access, order)
-                going = going_with(session.access, order, stop)
-                try:
-                    program = copies.dump(url, way)
-                    written = dump(program, destination, file, going, tally=tally)
-                except OrchestrateError as error:
-                    raise on_the_road(error, session.access) from error
-            counts = counted()
+            with _removed_unless_good(destination, file):
+                with counting(session, copies, tally, stop=stop) as counted:
+                    url, way = url_of(session.access, order), way_to(session.access, order)
+                    going = going_with(session.access, order, stop)
+                    try:
+                        program = copies.dump(url, way)
+                        written = dump(program, destination, file, going, tally=tally)
+                    except OrchestrateError as error:
+                        raise on_the_road(error, session.access) from error
+                    counts = counted()
+                _refuse_moved(session, observation)
             location = destination.location(file)
-    _refuse_moved(session, observation)
     copy = _copy(place, order, observation, identifier, file, location, written, counts, schema)
     _record_made(place, copy, run=run, schema=schema)
     return copy
@@ -218,6 +218,17 @@ def _record_made(place: ScratchPlace, copy: Backup, *, run: str | None, schema: 
     place.state.append([event], snapshots=[schema] if schema else [])
 
 
+@contextmanager
+def _removed_unless_good(destination: Destination, file: str) -> Iterator[None]:
+    """Remove a copy that was complete when the body fails all the same."""
+    try:
+        yield
+    except OrchestrateError:
+        with contextlib.suppress(OrchestrateError):
+            destination.remove(file)
+        raise
+
+
 def _refuse_moved(session: Session, before: Observation) -> None:
     now = session.observe_again()
     if now.heads != before.heads:
@@ -226,77 +237,6 @@ def _refuse_moved(session: Session, before: Observation) -> None:
             f"The database moved from {words(before.heads)} to {words(now.heads)} while it was "
             "copied: somebody else migrates it",
         )
-
-
-@contextmanager
-def _counting(
-    session: Session, copies: Copies, tally: RowTally | None
-) -> Iterator[Callable[[], Mapping[str, int]]]:
-    """Count rows by table while the body makes the copy: in it, or through the agent."""
-    if tally is not None:
-        yield lambda: _told(session, copies, tally)
-        return
-    found: list[Mapping[str, int]] = []
-    # What cannot be counted is not recorded; it says nothing of the copy.
-    thread = threading.Thread(
-        target=lambda: _quietly(lambda: found.append(row_counts(session, copies))), daemon=True
-    )
-    thread.start()
-    try:
-        yield lambda: found[0] if found else {}
-    finally:
-        thread.join()
-
-
-def _told(session: Session, copies: Copies, tally: RowTally) -> Mapping[str, int]:
-    """Return the rows in a copy; of a table that it does not tell of, those in the target."""
-    told = tally.rows()
-    found: dict[str, int] = {}
-
-    def count() -> None:
-        tables = _tables(session)
-        asked = [one for one in tables if one[1] not in told]
-        known = {_shown(*one): told[one[1]] for one in tables if one[1] in told}
-        found.update(known, **_counted(session, copies, asked))
-
-    _quietly(count)
-    return found
-
-
-def _quietly(act: Callable[[], None]) -> None:
-    with contextlib.suppress(OrchestrateError):
-        act()
-
-
-def row_counts(session: Session, copies: Copies) -> Mapping[str, int]:
-    """Return the number of rows of each table, counted exactly, in one statement."""
-    return _counted(session, copies, _tables(session))
-
-
-def _tables(session: Session) -> list[tuple[str | None, str]]:
-    kit = session.access.dialect.kit(lock_timeout=None, statement_timeout=None)
-    if kit.tables is None:
-        return []
-    return [
-        (None if schema is None else text(schema), text(name))
-        for schema, name in session.query({"tables": kit.tables})["tables"]
-    ]
-
-
-def _counted(
-    session: Session, copies: Copies, tables: Sequence[tuple[str | None, str]]
-) -> Mapping[str, int]:
-    if not tables:
-        return {}
-    rows = session.query({"counts": copies.counts(tables)})["counts"]
-    return {
-        _shown(None if schema is None else text(schema), text(name)): int(text(count))
-        for schema, name, count in rows
-    }
-
-
-def _shown(schema: str | None, name: str) -> str:
-    return name if schema is None else f"{schema}.{name}"
 
 
 # --- what is not kept -----------------------------------------------------------------------------

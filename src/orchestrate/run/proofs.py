@@ -28,11 +28,11 @@ from orchestrate.run.backups import (
     going_with,
     kept_at,
     record,
-    row_counts,
     url_of,
     way_to,
 )
 from orchestrate.run.observe import open_session
+from orchestrate.run.row_counting import row_counts
 from orchestrate.run.scratch import ScratchPlace, scratch_database
 from orchestrate.run.session import Session
 from orchestrate.stores.snapshots import snapshot_from_text

@@ -22,6 +22,7 @@ from orchestrate.domain.snapshot import Difference, SchemaRows, Snapshot
 from orchestrate.run.access import Access, plain_kit
 
 _SCHEMA_SECONDS: Final = 10.0
+_FIRST_ROWS: Final = 10
 _SERVER_FIRST_SECONDS: Final = 1.0
 """How much longer than the server we wait: its own time limit leaves the agent usable."""
 
@@ -249,21 +250,38 @@ class Session:
         problem: str | None = self.ask("attempt", statements=list(statements))["problem"]
         return problem
 
-    def statement(self, sql: str, *, read_only: bool, seconds: float) -> Mapping[str, Any]:
-        """Execute a statement of the spec's; return `problem`, `rows` and `more`.
+    def statement(
+        self,
+        sql: str,
+        *,
+        read_only: bool,
+        seconds: float,
+        limit: int = _FIRST_ROWS,
+        asked: Callable[[], None] = lambda: None,
+    ) -> Mapping[str, Any]:
+        """Execute a statement on a connection of its own; return `problem`, `rows` and `more`.
 
-        Raises `agent-stalled` where the server does not end it in time, which costs the agent.
+        `rows` are the first of them, as many as `limit` says, and `more` whether there are others;
+        `asked` is called when the statement is about to be sent. Raises `agent-stalled` where the
+        server does not end it in time, which costs the agent.
         """
         kit = self.access.dialect.kit(
             lock_timeout=self.access.lock_timeout, statement_timeout=seconds
         )
-        return self.agent.call(
+        for message in self.agent.request(
             "statement",
             deadline=seconds + _SERVER_FIRST_SECONDS,
             **{**self.access.common, "dialect": plain_kit(kit)},
             sql=sql,
             read_only=read_only,
-        )
+            limit=limit,
+        ):
+            if message.event == "asked":
+                asked()
+            elif message.event == "result":
+                found: Mapping[str, Any] = message.fields["result"]
+                return found
+        raise AssertionError("a request ends with a result or raises")
 
     def scratch_file(self, name: str) -> str:
         """Return the path of a scratch database's file; what is there of it is removed."""
