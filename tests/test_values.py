@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -147,3 +148,45 @@ def test_two_threads_may_make_the_first() -> None:
     for one in threads:
         one.join()
     assert found == [kind(x=1)] * 4
+
+
+@BOTH
+def test_what_derives_from_a_frozen_one(make: Make) -> None:
+    """A dataclass has to be frozen as well; a plain class may have attributes of its own."""
+    kind = make(frozen=True)(type("Kind", (), {"__annotations__": {"x": int}}))
+    heir: Any = type("Heir", (kind,), {})(1)
+    heir.more = 2
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        heir.x = 2
+    del heir.more
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del heir.x
+    assert (vars(heir), heir) == ({"x": 1}, type(heir)(1))
+    with pytest.raises(TypeError, match="frozen"):
+        dataclasses.dataclass(type("Thawed", (kind,), {}))
+    frozen: Any = dataclasses.dataclass(frozen=True)(
+        type("Frozen", (kind,), {"__annotations__": {"y": int}})
+    )
+    assert frozen(1, 2).y == 2
+
+
+@BOTH
+def test_its_signature_is_known_before_the_first(make: Make) -> None:
+    class Line:
+        start: int
+        end: int = 2
+        marks: list[int] = dataclasses.field(default_factory=list)
+        length: int = dataclasses.field(default=0, init=False)
+
+    kind = make(slots=True)(Line)
+    assert (
+        str(inspect.signature(kind))
+        == "(start: 'int', end: 'int' = 2, marks: 'list[int]' = <factory>) -> None"
+    )
+
+    class Own(kind):  # type: ignore[misc, valid-type]
+        def __init__(self, text: str) -> None:
+            super().__init__(int(text))
+
+    assert str(inspect.signature(Own)) == "(text: 'str') -> 'None'"
+    assert Own("3").start == 3

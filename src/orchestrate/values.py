@@ -12,12 +12,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 __all__ = ["dataclass"]
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
+    from inspect import Signature
 else:
 
     def dataclass(
@@ -39,12 +40,18 @@ else:
                 init=False, repr=False, eq=False, slots=slots, kw_only=kw_only
             )
             whole = parts(cls)  # another class, if it has slots
+            whole.__dataclass_params__.frozen = frozen  # what derives from it is told of that
             return whole
 
         return made
 
 
-_FACTORY: Final = object()
+class _Factory:
+    def __repr__(self) -> str:
+        return "<factory>"
+
+
+_FACTORY: Final = _Factory()
 """What a parameter holds that nobody gave, where the field has a default factory."""
 
 
@@ -59,6 +66,7 @@ def _give_methods(cls: type, *, frozen: bool) -> None:
         cls.__delattr__ = _refuse_to_delete  # type: ignore[assignment]
         cls.__getstate__ = _state  # type: ignore[assignment,unused-ignore]
         cls.__setstate__ = _take_state  # type: ignore[attr-defined]
+    cls.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
     cls.__doc__ = cls.__doc__ or cls.__name__  # else a signature is made for one
 
 
@@ -97,6 +105,30 @@ def _written_init(kind: type, *, frozen: bool) -> Callable[..., None]:
     return written
 
 
+_FIELDS: Final = "__dataclass_fields__"
+
+
+class _Signature:
+    """The signature of a class whose `__init__` may not be written yet, for `inspect`."""
+
+    def __get__(self, _: object, owner: type) -> Signature:
+        from inspect import signature  # noqa: PLC0415  (help is asked for now and then)
+
+        for kind in owner.__mro__:
+            if _FIELDS in kind.__dict__:
+                own = signature(_written_init(kind, frozen=True))
+                types = {one.name: one.type for one in dataclasses.fields(kind)}
+                _, *named = own.parameters.values()
+                return own.replace(
+                    parameters=[one.replace(annotation=types[one.name]) for one in named],
+                    return_annotation=None,
+                )
+            if "__init__" in kind.__dict__:
+                break
+        raise AttributeError("it has an `__init__` of its own")
+
+
+_SIGNATURE: Final = _Signature()
 _KEYS: Final[dict[type, Callable[[Any], Any]]] = {}
 
 
@@ -129,12 +161,23 @@ def _represented(self: Any) -> str:
     return f"{type(self).__qualname__}({', '.join(shown)})"
 
 
-def _refuse_to_set(self: Any, name: str, _: Any) -> NoReturn:
-    raise dataclasses.FrozenInstanceError(f"cannot assign to {name!r} of a {type(self).__name__}")
+def _refuse_to_set(self: Any, name: str, value: Any) -> None:
+    if _is_frozen(self, name):
+        told = f"cannot assign to {name!r} of a {type(self).__name__}"
+        raise dataclasses.FrozenInstanceError(told)
+    object.__setattr__(self, name, value)
 
 
-def _refuse_to_delete(self: Any, name: str) -> NoReturn:
-    raise dataclasses.FrozenInstanceError(f"cannot delete {name!r} of a {type(self).__name__}")
+def _refuse_to_delete(self: Any, name: str) -> None:
+    if _is_frozen(self, name):
+        raise dataclasses.FrozenInstanceError(f"cannot delete {name!r} of a {type(self).__name__}")
+    object.__delattr__(self, name)
+
+
+def _is_frozen(value: Any, name: str) -> bool:
+    """Tell whether an attribute stays: every one, but for what a class derived by hand adds."""
+    kind = type(value)
+    return _FIELDS in kind.__dict__ or name in getattr(kind, _FIELDS)
 
 
 def _state(self: Any) -> list[Any]:

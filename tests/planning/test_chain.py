@@ -104,3 +104,18 @@ def test_rows_that_contradict_each_other() -> None:
     """A row whose descendant is a row as well is found; a dependency is none."""
     assert line(3).overlapping(("r1", "r3")) == ("r1",)
     assert branches().overlapping(("l2", "x2")) == ()
+
+
+def test_a_stamp_that_alembic_cannot_make_is_refused() -> None:
+    """Two rows in the place of their merge; one after the other it can."""
+    merged = chain(
+        revision("a1"),
+        revision("b1", "a1"),
+        revision("b2", "a1"),
+        revision("m1", "b1", "b2"),
+    )
+    with pytest.raises(OrchestrateError, match="b1, b2 together where the rows are m1") as caught:
+        merged.stamped(("m1",), ("b1", "b2"))
+    assert caught.value.code == "ambiguous-revision"
+    assert "one after the other" in str(caught.value.hint)
+    assert merged.stamped(merged.stamped(("m1",), ("b1",)), ("b2",)) == ("b1", "b2")

@@ -62,8 +62,7 @@ def _holds(process: Process, size: int) -> bool:
     """Make room for so many bytes in the pipe to a process; tell whether there is so much.
 
     Then they are written at once, and not by a thread that waits for its turn again and again while
-    this one imports. Only Linux has such pipes (fcntl(2), `F_SETPIPE_SZ`); another host's process
-    has none.
+    this one imports. Only Linux has such pipes (fcntl(2), `F_SETPIPE_SZ`).
     """
     try:
         import fcntl  # noqa: PLC0415  (Windows has no such module)

@@ -31,6 +31,7 @@ import importlib
 import importlib.util
 import io
 import json
+import math
 import opcode
 import os
 import queue
@@ -542,7 +543,7 @@ class Side:
         self._connection: Any = None
         self._dialect: Any = None
         self._door: Callable[..., Any] = call_directly
-        self._used = 0.0
+        self._used = -math.inf
 
     def open(self) -> None:
         """Connect, with the first driver that this Python has."""
@@ -619,6 +620,10 @@ class Side:
             self._connection.isolation_level = None
         else:
             self._door(dialect.set_isolation_level, self._connection, "AUTOCOMMIT")
+
+    def rest(self) -> None:
+        """Say that nobody knows for how long the connection was idle when it is used again."""
+        self._used = -math.inf
 
     def usable(self) -> bool:
         """Tell whether it is connected and, where it was idle, whether the server still answers.
@@ -3510,6 +3515,8 @@ class Agent:
         handler = self._handlers.get(str(name))
         if handler is None:
             raise Refusal("agent-failed", f"unknown request `{name}`")
+        if self._side is not None:
+            self._side.rest()
         job = Job(self, request)
         with self.watch.over(request, job.project), job.project.entered():
             url = job.project.url

@@ -201,8 +201,16 @@ class Chain:
         with _translated(" ".join(to)):
             steps = script._stamp_revs(tuple(to), heads)  # noqa: SLF001
         rows = _Rows(heads)
-        for step in steps:
-            rows.update_to_step(step)
+        try:
+            for step in steps:
+                rows.update_to_step(step)
+        except KeyError as error:
+            raise OrchestrateError(
+                "ambiguous-revision",
+                f"Alembic finds no way to stamp {', '.join(to)} together where the rows are "
+                f"{', '.join(heads) or 'none'}",
+                hint="Stamp them one after the other: the first replaces, the next ones are added",
+            ) from error
         return tuple(sorted(rows.heads))
 
     def _walk(
