@@ -164,10 +164,11 @@ def test_what_derives_from_a_frozen_one(make: Make) -> None:
     assert (vars(heir), heir) == ({"x": 1}, type(heir)(1))
     with pytest.raises(TypeError, match="frozen"):
         dataclasses.dataclass(type("Thawed", (kind,), {}))
-    frozen: Any = dataclasses.dataclass(frozen=True)(
-        type("Frozen", (kind,), {"__annotations__": {"y": int}})
-    )
-    assert frozen(1, 2).y == 2
+    for again in (dataclasses.dataclass, make):
+        frozen: Any = again(frozen=True)(type("Frozen", (kind,), {"__annotations__": {"y": int}}))
+        assert (frozen(1, 2).y, frozen(1, 2) == frozen(1, 2)) == (2, True)
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            frozen(1, 2).y = 3
 
 
 @BOTH

@@ -26,10 +26,14 @@ else:
     ) -> Callable[[type], type]:
         """Return a decorator that makes a class what `dataclasses.dataclass` would make of it.
 
-        It does not know `InitVar`.
+        It does not know `InitVar`, and leaves it to that one to derive from another dataclass.
         """
 
         def made(cls: type) -> type:
+            if hasattr(cls, _FIELDS):
+                standard = dataclasses.dataclass(frozen=frozen, slots=slots, kw_only=kw_only)
+                return standard(cls)
+
             def __init__(self: Any, *positional: Any, **named: Any) -> None:  # noqa: N807
                 whole.__init__ = _written_init(whole, frozen=frozen)
                 whole.__init__(self, *positional, **named)

@@ -2155,7 +2155,7 @@ class Stepper(EnvRun):
                 revision = find_revision(self.job, script, part["revision"])
                 wanted = part.get("file_sha256")
                 path = revision.path
-                if wanted and sha256_of(path) != wanted:
+                if wanted and self.job.files.sha256(path) != wanted:
                     self.fault = Refusal(
                         "stale-plan",
                         f"revision {part['revision']} changed since the plan was made: {path}",

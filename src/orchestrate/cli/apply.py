@@ -60,6 +60,7 @@ def apply(
         # Heavy, and the agent looks meanwhile.
         from orchestrate.cli.applying import apply_environment  # noqa: PLC0415
 
+        bench.open_state()
         return apply_environment(bench, declared, looking(), to=to, yes=yes)
 
 

@@ -82,6 +82,10 @@ def carry_out(
     with notices.finishing(), kept_lease(bench.state, wanted, bench.clock) as lease:
         _await_lock(bench, session, observation, patience=60.0 if run else 5.0)
         observation = session.observe_again()
+        moves = any(step.kind in {"upgrade", "downgrade"} for step in plan.steps)
+        sizes = known_sizes(session) if moves and observation.tables else ()
+        # The agent reads the schema while we look at the journal and make the start durable.
+        reading = session.schema_soon() if run is None and _reads_first(plan, run) else None
         run = still_so(bench, plan, observation, chain, run, others=others)
         over = over_afterwards(bench, run, others)
         progress = progress_for(bench.invocation, plan)
@@ -108,6 +112,7 @@ def carry_out(
                 replay=lambda heads: replayed_schema(
                     bench, environment, session.access, chain, heads
                 ),
+                sizes=by_name(sizes),
                 ends=over,
             ),
             leftover=Leftover(plan=plan, chain=chain, recorder=recorder, choice=choice),
@@ -116,11 +121,8 @@ def carry_out(
 
         try:
             with bench.invocation.heeding(interruption):
-                moves = any(step.kind in {"upgrade", "downgrade"} for step in plan.steps)
-                if moves and observation.tables:
-                    execution.work.sizes = by_name(known_sizes(session))
-                # The agent reads the schema while the start is made durable.
-                reading = session.schema_soon() if _reads_first(plan, run) else None
+                if run is not None and _reads_first(plan, run):
+                    reading = session.schema_soon()
                 journal_start(
                     bench,
                     plan,

@@ -75,6 +75,10 @@ class Workbench:
         self.invocation.close_later(store.close)
         return store
 
+    def open_state(self) -> None:
+        """Open the state store while somebody else is at work. Raises `state-unavailable`."""
+        _ = self.state
+
     @cached_property
     def tampering(self) -> str | None:
         """Return where the journal's hash chain breaks, read once a call; None if it holds."""
