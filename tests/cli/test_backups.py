@@ -13,8 +13,7 @@ import yaml
 from sqlalchemy import make_url
 
 from tests.support.databases import Database
-from tests.support.projects import Project
-from tests.support.workspace import Workspace
+from tests.support.workspace import Workspace, part_way
 
 STRATEGIES = {"sqlite": "sqlite", "postgresql": "pg_dump", "mysql": "mysqldump"}
 
@@ -26,11 +25,7 @@ def order(database: Database, **keys: Any) -> dict[str, Any]:
 @pytest.fixture
 def workspace(tmp_path: Path, database: Database) -> Workspace:
     """Four revisions, two of them applied, with a row that must not be lost."""
-    folder = tmp_path / "work"
-    project = Project(folder).linear(4)
-    space = Workspace(folder=folder, project=project).spec(include="environments/*.yaml")
-    space.environment("prod", database)
-    space.ok("apply", "prod", "--to", "r002", "--yes")
+    space = part_way(tmp_path / "work", database)
     database.execute("INSERT INTO t1 (id, name) VALUES (1, 'it''s ünïcode')")
     return space
 

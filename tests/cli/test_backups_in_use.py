@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import threading
@@ -10,18 +9,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.cli.test_backups import catalogue, declare, order
 from tests.support.databases import Database
-from tests.support.projects import Project
-from tests.support.workspace import Result, Workspace
+from tests.support.workspace import Result, Workspace, part_way
 
 SERVERS = pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
-MARIADB = pytest.mark.parametrize("database", ["mariadb"], indirect=True)
 POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-STRATEGIES = {"postgresql": "pg_dump", "mariadb": "mysqldump"}
 PROGRAMS = {"postgresql": "pg_dump", "mariadb": "mariadb-dump"}
 
 Meet = Callable[..., Result]
@@ -30,17 +26,9 @@ Meet = Callable[..., Result]
 @pytest.fixture
 def workspace(tmp_path: Path, database: Database) -> Workspace:
     """Four revisions, two of them applied, and copies that are proven by a restore."""
-    folder = tmp_path / "work"
-    project = Project(folder).linear(4)
-    space = Workspace(folder=folder, project=project).spec(include="environments/*.yaml")
-    space.environment("prod", database)
-    space.ok("apply", "prod", "--to", "r002", "--yes")
-    space.environment("prod", database, backup=copied(database))
+    space = part_way(tmp_path / "work", database)
+    declare(space, database, verify="restore")
     return space
-
-
-def copied(database: Database, verify: str = "restore") -> dict[str, Any]:
-    return {"strategy": STRATEGIES[database.kind], "destination": "backups/", "verify": verify}
 
 
 @contextmanager
@@ -92,7 +80,7 @@ def meanwhile(workspace: Workspace, database: Database, tmp_path: Path) -> Meet:
 
 def counted(workspace: Workspace) -> dict[str, int]:
     """Return the rows of the only copy, by table."""
-    (copy,) = json.loads(workspace.ok("backups", "prod", "--format", "json").stdout)["backups"]
+    (copy,) = catalogue(workspace, "prod")
     return {name.rpartition(".")[2]: number for name, number in copy["rows"].items()}
 
 
@@ -157,7 +145,7 @@ def test_what_cannot_be_counted_is_left_out(
 ) -> None:
     """Somebody locks a table until the counting gives up; the copy itself is good."""
     workspace.environment(
-        "prod", database, backup=copied(database, verify="list"), lock_timeout="500ms"
+        "prod", database, backup=order(database, verify="list"), lock_timeout="500ms"
     )
     waiting = (
         "SELECT count(*) FROM pg_locks WHERE NOT granted "
@@ -192,4 +180,4 @@ def test_a_copy_of_what_somebody_migrates_is_no_copy(
     assert "backup-failed" in made.stderr
     assert "somebody else migrates it" in made.stderr
     assert list((workspace.folder / "backups").iterdir()) == []
-    assert json.loads(workspace.ok("backups", "--format", "json").stdout)["backups"] == []
+    assert catalogue(workspace) == []

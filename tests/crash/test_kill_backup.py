@@ -10,8 +10,7 @@ import pytest
 
 from tests.cli.test_backups import catalogue, order, scratch_databases
 from tests.support.databases import Database
-from tests.support.projects import Project
-from tests.support.workspace import Result, Workspace
+from tests.support.workspace import Result, Workspace, part_way
 
 CHILD = (sys.executable, "-m", "tests.support.crash_child")
 KILLED = -9
@@ -30,11 +29,7 @@ POINTS = [
 
 @pytest.fixture
 def workspace(tmp_path: Path, database: Database) -> Workspace:
-    folder = tmp_path / "work"
-    project = Project(folder).linear(3)
-    space = Workspace(folder=folder, project=project).spec(include="environments/*.yaml")
-    space.environment("dev", database)
-    space.ok("apply", "dev", "--to", "r001", "--yes")
+    space = part_way(tmp_path / "work", database, name="dev", revisions=3, to="r001")
     database.execute("INSERT INTO t1 (id, name) VALUES (1, 'kept')")
     space.environment("dev", database, backup=order(database, keep=1, verify="restore"))
     return space

@@ -157,6 +157,17 @@ class Workspace(SpecFolder):
     project: Project
 
 
+def part_way(
+    folder: Path, database: Database, *, name: str = "prod", revisions: int = 4, to: str = "r002"
+) -> Workspace:
+    """Return a workspace with an environment whose target has the first of its revisions."""
+    project = Project(folder).linear(revisions)
+    space = Workspace(folder=folder, project=project).spec(include="environments/*.yaml")
+    space.environment(name, database)
+    space.ok("apply", name, "--to", to, "--yes")
+    return space
+
+
 def kill_group(process: subprocess.Popen[str]) -> None:
     """End a process at once, as a power cut would."""
     process.send_signal(signal.SIGKILL)
