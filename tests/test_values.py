@@ -158,6 +158,7 @@ def test_what_derives_from_a_frozen_one(make: Make) -> None:
     heir.more = 2
     with pytest.raises(dataclasses.FrozenInstanceError):
         heir.x = 2
+    assert copy.deepcopy(heir).more == 2
     del heir.more
     with pytest.raises(dataclasses.FrozenInstanceError):
         del heir.x

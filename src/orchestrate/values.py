@@ -115,7 +115,9 @@ _FIELDS: Final = "__dataclass_fields__"
 class _Signature:
     """The signature of a class whose `__init__` may not be written yet, for `inspect`."""
 
-    def __get__(self, _: object, owner: type) -> Signature:
+    def __get__(self, value: object, owner: type) -> Signature:
+        if value is not None:
+            raise AttributeError("it is the class's")
         from inspect import signature  # noqa: PLC0415  (help is asked for now and then)
 
         for kind in owner.__mro__:
@@ -184,10 +186,11 @@ def _is_frozen(value: Any, name: str) -> bool:
     return _FIELDS in kind.__dict__ or name in getattr(kind, _FIELDS)
 
 
-def _state(self: Any) -> list[Any]:
-    return [getattr(self, one.name) for one in dataclasses.fields(self)]
+def _state(self: Any) -> dict[str, Any]:
+    names = [one.name for one in dataclasses.fields(self)]
+    return {**getattr(self, "__dict__", {}), **{name: getattr(self, name) for name in names}}
 
 
-def _take_state(self: Any, state: list[Any]) -> None:
-    for field, value in zip(dataclasses.fields(self), state, strict=True):
-        object.__setattr__(self, field.name, value)  # a copy that is being made
+def _take_state(self: Any, state: dict[str, Any]) -> None:
+    for name, value in state.items():
+        object.__setattr__(self, name, value)  # a copy that is being made

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from orchestrate import agent as agent_package
 from orchestrate.errors import OrchestrateError
@@ -442,3 +443,24 @@ def test_most_bodies_are_judged_without_parsing(project: Project, body: str, pla
     module = types.ModuleType("revision")
     exec(compile(project.revision_file("r001").read_text(), "r001", "exec"), vars(module))
     assert namespace["is_plainly_plain"](module.upgrade, module) is plain
+
+
+def test_counting_that_fails_costs_nobody_the_agent(
+    project: Project, new_database: NewDatabase
+) -> None:
+    """It reads, on a connection of its own, and what goes wrong there is an answer."""
+    for kind in ("sqlite", "postgresql", "mariadb"):
+        database = new_database(kind)
+        database.execute("CREATE TABLE t (id INTEGER)", "INSERT INTO t VALUES (1)")
+        with Driver(project.linear(1), database) as driver:
+            found = driver.ask("count", sql="SELECT COUNT(*) FROM t")
+            assert found == {"problem": None, "rows": [[1]]}
+            for refused in ("SELECT COUNT(*) FROM nobody", "DELETE FROM t"):
+                assert driver.ask("count", sql=refused)["problem"], (kind, refused)
+            if database.server is not None:
+                gone = make_url(database.url).set(port=1).render_as_string(hide_password=False)
+                common = {**driver.common, "url": gone}
+                found = driver.agent.call("count", deadline=30, **common, sql="SELECT 1")
+                assert found["problem"]
+                assert found["rows"] == []
+            assert driver.ask("count", sql="SELECT COUNT(*) FROM t")["rows"] == [[1]]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -151,20 +153,14 @@ def test_what_cannot_be_counted_is_left_out(
         "SELECT count(*) FROM pg_locks WHERE NOT granted "
         "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     )
-    database.execute("CREATE TABLE busy (id INTEGER)")
-    holder = database.connect()
-    holder.autocommit = False
-    holder.execute("LOCK TABLE busy IN ACCESS EXCLUSIVE MODE")
+    with locked(database) as release:
 
-    def outwait() -> None:
-        for number in (1, 0):
-            ends_at = time.monotonic() + 20
-            while database.rows(waiting) != [(number,)]:
-                assert time.monotonic() < ends_at
-        holder.rollback()
+        def outwait() -> None:
+            until(database, waiting, 1)
+            until(database, waiting, 0)
+            release()
 
-    made = meanwhile("before", outwait)
-    holder.close()
+        made = meanwhile("before", outwait)
     assert made.status == 0, made.stderr
     assert counted(workspace) == {}
 
@@ -180,4 +176,85 @@ def test_a_copy_of_what_somebody_migrates_is_no_copy(
     assert "backup-failed" in made.stderr
     assert "somebody else migrates it" in made.stderr
     assert list((workspace.folder / "backups").iterdir()) == []
+    assert catalogue(workspace) == []
+
+
+COUNTING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+    "AND pid <> pg_backend_pid() AND state = 'active' AND query ILIKE '%count(*)%busy%'"
+)
+
+
+def until(database: Database, query: str, number: int) -> None:
+    """Wait until a query's only value is that number."""
+    ends_at = time.monotonic() + 30
+    while database.rows(query) != [(number,)]:
+        assert time.monotonic() < ends_at, query
+
+
+@contextmanager
+def locked(database: Database) -> Iterator[Callable[[], None]]:
+    """Make a table that nobody can read until what is yielded was called."""
+    database.execute("CREATE TABLE busy (id INTEGER)")
+    with contextlib.closing(database.connect()) as holder:
+        holder.autocommit = False
+        holder.execute("LOCK TABLE busy IN ACCESS EXCLUSIVE MODE")
+        yield holder.rollback
+
+
+@POSTGRESQL
+def test_counting_that_waits_sees_no_more_than_the_copy(
+    workspace: Workspace, database: Database
+) -> None:
+    """Counting and copy wait for the same lock, while others write to another table."""
+    database.execute("CREATE TABLE other (id INTEGER)")
+    copying = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND application_name = 'pg_dump' AND wait_event_type = 'Lock'"
+    )
+
+    def write(release: Callable[[], None]) -> None:
+        until(database, copying, 1)
+        database.execute("INSERT INTO other SELECT generate_series(1, 100)")
+        release()
+
+    with locked(database) as release:
+        thread = threading.Thread(target=write, args=[release])
+        thread.start()
+        made = workspace.call("backup", "prod")
+        thread.join()
+    assert made.status == 0, made.stderr
+    assert counted(workspace)["other"] == 0
+
+
+@POSTGRESQL
+def test_ctrl_c_while_rows_are_counted_leaves_nothing(
+    workspace: Workspace, database: Database, tmp_path: Path
+) -> None:
+    """No file that nobody knows of, and no question in the server that nobody waits for."""
+    workspace.environment(
+        "prod", database, backup=order(database, verify="list"), lock_timeout="60s"
+    )
+    program = tmp_path / "bin" / "pg_dump"
+    program.parent.mkdir()
+    real = shutil.which("pg_dump")
+    program.write_text(
+        f'#!/bin/sh\ncase "$*" in *--version*) exec "{real}" "$@";; esac\n'
+        f'exec "{real}" --exclude-table=busy "$@"\n'
+    )
+    program.chmod(0o755)
+    with locked(database):
+        path = f"{program.parent}:{os.environ['PATH']}"
+        child = workspace.start("backup", "prod", environ={"PATH": path})
+        folder = workspace.folder / "backups"
+        ends_at = time.monotonic() + 30
+        while not list(folder.glob("by-hand-*.dump")):
+            assert time.monotonic() < ends_at
+            assert child.poll() is None
+        assert database.rows(COUNTING) == [(1,)]
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=30)
+        assert child.returncode == 130
+        assert list(folder.iterdir()) == []
+        until(database, COUNTING, 0)
     assert catalogue(workspace) == []

@@ -28,7 +28,7 @@ def texts(kit: Kit) -> Iterator[str]:
     yield from (text for text in one if text)
     yield from (text for text in (kit.try_lock, kit.release_lock, kit.enum_types) if text)
     yield from (*kit.read_only, *kit.timeouts, *kit.snapshot.values(), *kit.blockers)
-    yield from kit.keep_lock
+    yield from (*kit.keep_lock, *kit.frozen, *([kit.cancel] if kit.cancel else []))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from io import BufferedReader
 from pathlib import Path
@@ -57,6 +58,9 @@ class Launcher(Protocol):
         """
 
 
+_LONGEST_WAIT: Final = 86_400.0
+
+
 class LocalProcess:
     """A program of this machine, leader of a session of its own."""
 
@@ -95,6 +99,7 @@ def _after_waiting(pid: int, seconds: float) -> float:
 
     The standard library looks now and then, at growing intervals; Linux knows (pidfd_open(2)).
     """
+    ends_at = time.monotonic() + seconds
     try:
         descriptor = os.pidfd_open(pid)
     except (AttributeError, OSError):
@@ -102,10 +107,10 @@ def _after_waiting(pid: int, seconds: float) -> float:
     try:
         ending = select.poll()
         ending.register(descriptor, select.POLLIN)
-        ending.poll(seconds * 1000)
+        ending.poll(min(max(seconds, 0.0), _LONGEST_WAIT) * 1000)
     finally:
         os.close(descriptor)
-    return 0.0
+    return max(ends_at - time.monotonic(), 0.0)
 
 
 class LocalLauncher:

@@ -300,6 +300,7 @@ class Channel:
         self.request_id: Any = None
         self.gone = False
         self.in_revision = False
+        self.on_leave: Callable[[], None] | None = None
         self._output = self._take_descriptors()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._silence_child)
@@ -351,7 +352,11 @@ class Channel:
                 break
             with contextlib.suppress(ValueError):
                 # The deadline begins now, even if Alembic is still being imported.
-                self._queue.put({**json.loads(line.decode("utf-8")), "received": time.monotonic()})
+                message = {**json.loads(line.decode("utf-8")), "received": time.monotonic()}
+                self._queue.put(message)
+                if message.get("do") == "stop":
+                    self._leave()
+        self._leave()
         self.gone = True
         self._queue.put(None)
         # The main thread ends by itself, unless it hangs in something of the project's. A revision
@@ -362,6 +367,11 @@ class Channel:
                 time.sleep(1.0)
                 if not self.in_revision:
                     os._exit(0)
+
+    def _leave(self) -> None:
+        leave = self.on_leave
+        if leave is not None:
+            leave()
 
     def next(self) -> Json | None:
         """Wait for the next message; None when there will be none."""
@@ -3440,6 +3450,7 @@ class Agent:
             "render": lambda job: Renderer(job).render(),
             "attempt": self._attempt,
             "statement": self._statement,
+            "count": self._count,
             "scratch-file": scratch_file,
             "models": lambda job: Models(job).compare(),
             "arguments": read_arguments,
@@ -3599,7 +3610,7 @@ class Agent:
         return {"problem": None}
 
     def _statement(self, job: Job) -> Json:
-        """Execute one statement; what the server refuses is an answer, not an error.
+        """Execute one statement of the spec's; what the server refuses is an answer, not an error.
 
         On a connection of its own, so that its time limits are nobody else's.
         """
@@ -3616,8 +3627,7 @@ class Agent:
             elif limits:
                 side.rows(*limits)
             begun = True
-            self.channel.send("asked")
-            rows, more = side.first_rows(job.request["sql"], job.request.get("limit", FIRST_ROWS))
+            rows, more = side.first_rows(job.request["sql"], FIRST_ROWS)
         except Exception as error:
             state, code = state_of(error)
             return {
@@ -3635,6 +3645,39 @@ class Agent:
                     side.rows("ROLLBACK")
             side.close()
         return {"problem": None, "rows": rows, "more": more}
+
+    def _count(self, job: Job) -> Json:
+        """Execute a query that reads whole tables, as they are when `asked` is sent.
+
+        On a connection of its own. What goes wrong, connecting included, is an answer. Who is not
+        waited for any more leaves nothing at work in the server.
+        """
+        side = Side(job.project.url, read_only=True)
+        try:
+            session = side.rows(job.kit["session"]) if job.kit.get("session") else []
+            side.rows(*job.kit["frozen"], *job.kit["timeouts"])
+            self.channel.on_leave = lambda: self._cancel(job, side, session)
+            self.channel.send("asked")
+            return {"problem": None, "rows": side.rows(job.request["sql"])}
+        except Exception as error:
+            return {"problem": first_line(error), "rows": []}
+        finally:
+            self.channel.on_leave = None
+            with contextlib.suppress(Exception):
+                side.rows("ROLLBACK")
+            side.close()
+
+    @staticmethod
+    def _cancel(job: Job, side: Side, session: Rows) -> None:
+        """End the statement that a connection executes; called in another thread."""
+        text = job.kit.get("cancel")
+        with contextlib.suppress(Exception):
+            if text and session:
+                other = Side(job.project.url, read_only=True)
+                other.rows(text.replace("{pid}", str(session[0][0])))
+                other.close()
+            else:
+                side._connection.interrupt()  # sqlite3's
 
     def _run(self, job: Job) -> Json:
         if not job.request["steps"]:
@@ -3669,7 +3712,7 @@ class Agent:
         note = None
         if before and side.rows(job.kit["session"]) != before:
             note = "a connection pooler changes the server session: the lock may not hold"
-        else:
+        elif self._last_probe is None or not self._last_probe.seen.get("pooled"):
             with contextlib.suppress(Exception):
                 side.rows(*job.kit.get("keep_lock") or ())
 

@@ -99,6 +99,8 @@ class Generic:
             try_lock=None,
             release_lock=None,
             keep_lock=(),
+            frozen=(),
+            cancel=None,
             blockers=(),
             enum_types=None,
         )

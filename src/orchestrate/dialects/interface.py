@@ -69,7 +69,12 @@ class Kit:
     release_lock: str | None
     keep_lock: tuple[str, ...]
     """Sent on the connection that holds the lock, which is idle for as long as a run takes: the
-    server is not to end it for that. Not sent behind a pooler."""
+    server is not to end it for that. Not sent where a pooler was noticed."""
+    frozen: tuple[str, ...]
+    """Begin a transaction that only reads, and sees the data as they were when the last of these
+    was answered."""
+    cancel: str | None
+    """Ends what the session `{pid}` executes. None: nothing does, or SQLite's `interrupt`."""
     blockers: tuple[str, ...]
     """Rows of (session, user, application or host, state, seconds, statement) that keep the session
     `{pid}` waiting. At most 20 rows; the statement cut at 200 characters. The best query first:

@@ -186,6 +186,11 @@ class MySQL:
             try_lock="SELECT COALESCE(GET_LOCK('orchestrate-{key}', 0), 0)",
             release_lock="SELECT COALESCE(RELEASE_LOCK('orchestrate-{key}'), 0)",
             keep_lock=("SET SESSION wait_timeout = 31536000",),
+            frozen=(
+                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+                "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+            ),
+            cancel="KILL QUERY {pid}",
             blockers=_BLOCKERS,
             enum_types=None,
             reread=REREAD,

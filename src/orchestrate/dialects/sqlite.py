@@ -131,6 +131,8 @@ class SQLite:
             try_lock=None,
             release_lock=None,
             keep_lock=(),
+            frozen=("BEGIN", "SELECT COUNT(*) FROM sqlite_master"),
+            cancel=None,
             blockers=(),
             enum_types=None,
         )

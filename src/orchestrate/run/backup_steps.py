@@ -67,6 +67,8 @@ class BackupSteps:
             bytes=copy.bytes,
             verified=copy.verified,
         )
+        if not session.usable:
+            session = self.work.open_session()
         put_back = {one.copy for one in self.work.plan.steps if one.copy is not None}
         retire(self.work.scratch, order, needed=needed_copies(self.work.scratch.state) | put_back)
         return Done(session=session, heads=heads)

@@ -39,6 +39,7 @@ from orchestrate.run.backup_commands import copied_by_command
 from orchestrate.run.explaining import on_the_road
 from orchestrate.run.journal import all_runs
 from orchestrate.run.lease_keeper import is_gone, this_host, this_person
+from orchestrate.run.observe import open_session
 from orchestrate.run.row_counting import counting
 from orchestrate.run.scratch import ScratchPlace
 from orchestrate.run.session import Session
@@ -152,17 +153,17 @@ def make_backup(
             _remove_leftovers(place, destination)
             record(place, "backup.begun", copy=identifier, file=file, run=run)
             tally = copies.tally(observation.server_version)
-            with _removed_unless_good(destination, file):
-                with counting(session, copies, tally, stop=stop) as counted:
-                    url, way = url_of(session.access, order), way_to(session.access, order)
-                    going = going_with(session.access, order, stop)
-                    try:
-                        program = copies.dump(url, way)
-                        written = dump(program, destination, file, going, tally=tally)
-                    except OrchestrateError as error:
-                        raise on_the_road(error, session.access) from error
+            with counting(session, copies, tally, stop=stop) as counted:
+                url, way = url_of(session.access, order), way_to(session.access, order)
+                going = going_with(session.access, order, stop)
+                try:
+                    program = copies.dump(url, way)
+                    written = dump(program, destination, file, going, tally=tally)
+                except OrchestrateError as error:
+                    raise on_the_road(error, session.access) from error
+                with _removed_unless_good(destination, file):
                     counts = counted()
-                _refuse_moved(session, observation)
+                    _refuse_moved(session, observation)
             location = destination.location(file)
     copy = _copy(place, order, observation, identifier, file, location, written, counts, schema)
     _record_made(place, copy, run=run, schema=schema)
@@ -223,14 +224,18 @@ def _removed_unless_good(destination: Destination, file: str) -> Iterator[None]:
     """Remove a copy that was complete when the body fails all the same."""
     try:
         yield
-    except OrchestrateError:
+    except BaseException:
         with contextlib.suppress(OrchestrateError):
             destination.remove(file)
         raise
 
 
 def _refuse_moved(session: Session, before: Observation) -> None:
-    now = session.observe_again()
+    if session.usable:
+        now = session.observe_again()
+    else:
+        with open_session(session.access) as fresh:  # counting took too long for the first
+            now = fresh.observe()
     if now.heads != before.heads:
         raise OrchestrateError(
             "backup-failed",

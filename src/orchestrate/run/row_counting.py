@@ -21,7 +21,7 @@ _COUNTING_SECONDS: Final = 3600.0
 """All rows are read; what takes longer is not waited for."""
 _LISTING_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.2
-_MOST_TABLES: Final = 1_000_000
+_LEAVING_SECONDS: Final = 5.0
 
 _Table = tuple[str | None, str]
 """Schema, where a database has several, and name."""
@@ -45,15 +45,16 @@ def counting(
 ) -> Iterator[Callable[[], Mapping[str, int]]]:
     """Count a target's rows by table while the body copies it; what is yielded waits for them.
 
-    Make no other request of the session in the body. With a `tally` of the copy, the rows that it
-    tells of are counted there. What the server counts it is asked before the body begins: a copy
-    of a table that is written to lies between that number and a later one. What cannot be counted
-    is left out; that says nothing of the copy. The waiting ends with `backup-failed` where `stop`
-    says so.
+    Make no request of the session before they are there. With a `tally` of the copy, the rows that
+    it tells of are counted there. The server counts what there was before the body began: a copy of
+    a table that is written to lies between that number and a later one. What cannot be counted is
+    left out; that says nothing of the copy. The waiting ends with `backup-failed` where `stop` says
+    so.
     """
     found: dict[str, int] = {}
     tables: list[_Table] = []
     asked, done = threading.Event(), threading.Event()
+    defects: list[BaseException] = []
 
     def count() -> None:
         try:
@@ -62,6 +63,8 @@ def counting(
             found.update(_counted(session, copies, wanted, asked=asked.set))
         except OrchestrateError:
             return
+        except BaseException as defect:  # noqa: BLE001  (raised again by who waits)
+            defects.append(defect)
         finally:
             asked.set()
             done.set()
@@ -73,6 +76,8 @@ def counting(
 
     def counts() -> Mapping[str, int]:
         wait_for(done)
+        if defects:
+            raise defects[0]
         told = {} if tally is None else tally.rows()
         return {**{_shown(*one): told[one[1]] for one in tables if one[1] in told}, **found}
 
@@ -83,10 +88,13 @@ def counting(
         yield counts
     except BaseException:
         if not done.is_set():
-            session.shoot()
+            session.stop()
         raise
     finally:
-        thread.join()
+        thread.join(_LEAVING_SECONDS)
+        if thread.is_alive():
+            session.shoot()
+            thread.join()
 
 
 def _tables(session: Session) -> list[_Table]:
@@ -95,7 +103,7 @@ def _tables(session: Session) -> list[_Table]:
 
 
 def _listed(session: Session, query: str) -> list[_Table]:
-    rows = _answered(session, query, seconds=_LISTING_SECONDS, limit=_MOST_TABLES)
+    rows = _answered(session, query, seconds=_LISTING_SECONDS)
     return [(None if schema is None else text(schema), text(name)) for schema, name in rows]
 
 
@@ -109,7 +117,7 @@ def _counted(
     if not tables:
         return {}
     query = copies.counts(tables)
-    rows = _answered(session, query, seconds=_COUNTING_SECONDS, limit=len(tables), asked=asked)
+    rows = _answered(session, query, seconds=_COUNTING_SECONDS, asked=asked)
     return {
         _shown(None if schema is None else text(schema), text(name)): int(text(count))
         for schema, name, count in rows
@@ -121,10 +129,9 @@ def _answered(
     query: str,
     *,
     seconds: float,
-    limit: int,
     asked: Callable[[], None] = lambda: None,
 ) -> Sequence[Sequence[object]]:
-    answer = session.statement(query, read_only=True, seconds=seconds, limit=limit, asked=asked)
+    answer = session.count(query, seconds=seconds, asked=asked)
     if answer["problem"] is not None:
         problem = session.access.redactor.redact(answer["problem"])
         raise OrchestrateError("backup-failed", f"its rows cannot be counted: {problem}")

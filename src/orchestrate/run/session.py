@@ -22,7 +22,6 @@ from orchestrate.domain.snapshot import Difference, SchemaRows, Snapshot
 from orchestrate.run.access import Access, plain_kit
 
 _SCHEMA_SECONDS: Final = 10.0
-_FIRST_ROWS: Final = 10
 _SERVER_FIRST_SECONDS: Final = 1.0
 """How much longer than the server we wait: its own time limit leaves the agent usable."""
 
@@ -250,38 +249,40 @@ class Session:
         problem: str | None = self.ask("attempt", statements=list(statements))["problem"]
         return problem
 
-    def statement(
-        self,
-        sql: str,
-        *,
-        read_only: bool,
-        seconds: float,
-        limit: int = _FIRST_ROWS,
-        asked: Callable[[], None] = lambda: None,
-    ) -> Mapping[str, Any]:
-        """Execute a statement on a connection of its own; return `problem`, `rows` and `more`.
+    def statement(self, sql: str, *, read_only: bool, seconds: float) -> Mapping[str, Any]:
+        """Execute a statement of the spec's; return `problem`, `rows` and `more`.
 
-        `rows` are the first of them, as many as `limit` says, and `more` whether there are others;
-        `asked` is called when the statement is about to be sent. Raises `agent-stalled` where the
-        server does not end it in time, which costs the agent.
+        Raises `agent-stalled` where the server does not end it in time, which costs the agent.
         """
-        kit = self.access.dialect.kit(
-            lock_timeout=self.access.lock_timeout, statement_timeout=seconds
-        )
-        for message in self.agent.request(
-            "statement",
-            deadline=seconds + _SERVER_FIRST_SECONDS,
-            **{**self.access.common, "dialect": plain_kit(kit)},
-            sql=sql,
-            read_only=read_only,
-            limit=limit,
-        ):
+        return self.agent.call("statement", **self._apart(seconds), sql=sql, read_only=read_only)
+
+    def count(self, query: str, *, seconds: float, asked: Callable[[], None]) -> Mapping[str, Any]:
+        """Execute a query that reads whole tables; return `problem` and `rows`.
+
+        It sees the data as they are when `asked` is called. It goes over a connection of its own,
+        and what goes wrong there costs nobody the agent. Raises `agent-stalled` where the server
+        does not end it in time.
+        """
+        for message in self.agent.request("count", **self._apart(seconds), sql=query):
             if message.event == "asked":
                 asked()
             elif message.event == "result":
                 found: Mapping[str, Any] = message.fields["result"]
                 return found
         raise AssertionError("a request ends with a result or raises")
+
+    def _apart(self, seconds: float) -> dict[str, Any]:
+        """Return the fields of a request with time limits of its own."""
+        kit = self.access.dialect.kit(
+            lock_timeout=self.access.lock_timeout, statement_timeout=seconds
+        )
+        limit = seconds + _SERVER_FIRST_SECONDS
+        return {**self.access.common, "deadline": limit, "dialect": plain_kit(kit)}
+
+    @property
+    def usable(self) -> bool:
+        """Tell whether the agent can be asked anything."""
+        return self.agent.usable
 
     def scratch_file(self, name: str) -> str:
         """Return the path of a scratch database's file; what is there of it is removed."""
