@@ -51,43 +51,14 @@ def counting(
     left out; that says nothing of the copy. The waiting ends with `backup-failed` where `stop` says
     so.
     """
-    found: dict[str, int] = {}
-    tables: list[_Table] = []
-    asked, done = threading.Event(), threading.Event()
-    defects: list[BaseException] = []
-
-    def count() -> None:
-        try:
-            tables.extend(_tables(session))
-            wanted = tables if tally is None else _listed(session, tally.untold)
-            found.update(_counted(session, copies, wanted, asked=asked.set))
-        except OrchestrateError:
-            return
-        except BaseException as defect:  # noqa: BLE001  (raised again by who waits)
-            defects.append(defect)
-        finally:
-            asked.set()
-            done.set()
-
-    def wait_for(event: threading.Event) -> None:
-        while not event.wait(_LOOK_SECONDS):
-            if stop is not None and stop():
-                raise OrchestrateError("backup-failed", "counting its rows was ended on the way")
-
-    def counts() -> Mapping[str, int]:
-        wait_for(done)
-        if defects:
-            raise defects[0]
-        told = {} if tally is None else tally.rows()
-        return {**{_shown(*one): told[one[1]] for one in tables if one[1] in told}, **found}
-
-    thread = threading.Thread(target=count, daemon=True, name="row-counting")
+    count = _Count(session, copies, tally, stop)
+    thread = threading.Thread(target=count.run, daemon=True, name="row-counting")
     thread.start()
     try:
-        wait_for(asked)
-        yield counts
+        count.wait_for(count.asked)
+        yield count.rows
     except BaseException:
-        if not done.is_set():
+        if not count.done.is_set():
             session.stop()
         raise
     finally:
@@ -95,6 +66,55 @@ def counting(
         if thread.is_alive():
             session.shoot()
             thread.join()
+
+
+class _Count:
+    """What one thread counts and another waits for."""
+
+    def __init__(
+        self,
+        session: Session,
+        copies: Copies,
+        tally: RowTally | None,
+        stop: Callable[[], bool] | None,
+    ) -> None:
+        self._session, self._copies, self._tally, self._stop = session, copies, tally, stop
+        self._tables: Sequence[_Table] = ()
+        self._counted: Mapping[str, int] = {}
+        self._defect: BaseException | None = None
+        self.asked = threading.Event()
+        """Nothing that is written from now on is counted."""
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        """Count what the copy will not tell."""
+        session, tally = self._session, self._tally
+        try:
+            self._tables = _tables(session)
+            wanted = self._tables if tally is None else _listed(session, tally.untold)
+            self._counted = _counted(session, self._copies, wanted, asked=self.asked.set)
+        except OrchestrateError:
+            return
+        except BaseException as defect:  # noqa: BLE001  (raised again by who waits)
+            self._defect = defect
+        finally:
+            self.asked.set()
+            self.done.set()
+
+    def wait_for(self, event: threading.Event) -> None:
+        """Wait for an event. Raises `backup-failed` where somebody wants the work to end."""
+        while not event.wait(_LOOK_SECONDS):
+            if self._stop is not None and self._stop():
+                raise OrchestrateError("backup-failed", "counting its rows was ended on the way")
+
+    def rows(self) -> Mapping[str, int]:
+        """Return the rows of each table that are known, once the copy is complete."""
+        self.wait_for(self.done)
+        if self._defect is not None:
+            raise self._defect
+        told = {} if self._tally is None else self._tally.rows()
+        known = {_shown(*one): told[one[1]] for one in self._tables if one[1] in told}
+        return {**known, **self._counted}
 
 
 def _tables(session: Session) -> list[_Table]:
