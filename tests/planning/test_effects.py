@@ -45,12 +45,13 @@ def test_statements_by_effect() -> None:
         "table invoices",
         "column invoices.id",
     )
-    seen, unseen = sorted_by_effect(SQL, BEFORE, after, version_table="alembic_version")
+    seen, unseen, rows = sorted_by_effect(SQL, BEFORE, after, version_table="alembic_version")
     assert seen == (
         "CREATE TABLE invoices ( id INTEGER NOT NULL )",
         "ALTER TABLE orders ADD COLUMN total NUMERIC",
     )
-    assert unseen == ("CREATE INDEX ix_total ON orders (total)", "UPDATE orders SET total = 0")
+    assert unseen == ("CREATE INDEX ix_total ON orders (total)",)
+    assert rows == ("UPDATE orders SET total = 0",)
 
 
 def test_what_belongs_to_a_new_table() -> None:
@@ -63,6 +64,6 @@ CREATE INDEX ix_id ON orders (id);
 ALTER TABLE orders ADD COLUMN note TEXT;
 """
     after = schema("table orders", "column orders.id", "index orders.ix_id")
-    seen, unseen = sorted_by_effect(sql, schema(), after, version_table="alembic_version")
+    seen, unseen, _ = sorted_by_effect(sql, schema(), after, version_table="alembic_version")
     assert len(seen) == 2
     assert unseen == ("ALTER TABLE orders ADD COLUMN note TEXT",)

@@ -91,8 +91,9 @@ def test_schema_decides() -> None:
     difference = Difference(
         object="table", name="t2", change="added", expected=None, actual="create table t2"
     )
-    assert after_comparing(()) == Carry()
-    assert after_comparing((difference,)) == Doubt(differences=(difference,))
+    assert after_comparing((), ()) == Carry()
+    assert after_comparing((difference,), ()) == Doubt(differences=(difference,))
+    assert after_comparing((), ("UPDATE t2 SET a = a + 1",)) == Doubt(differences=())
 
 
 def test_native_step_done_in_part() -> None:

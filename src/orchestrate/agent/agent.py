@@ -64,6 +64,7 @@ SNAPSHOT_SECONDS = 10.0
 TEXT_LIMIT = 500
 SHORTEST_SECRET = 3
 TEXTS_KEPT = 200
+CHANGES_TOLD = 20
 PROGRAM_SECONDS = 5
 SOURCE_LIMIT = 200_000
 FIRST_ROWS = 10
@@ -1912,6 +1913,8 @@ class Stepper(EnvRun):
         self.confirmed: list[str] | None = None
         self.after: dict[str, Rows] | None = None
         self.schema = SchemaMemory(job)
+        commits = job.kit.get("commits")
+        self.commits = re.compile(commits, re.IGNORECASE) if commits else None
         revisions = [part["revision"] for part in self._parts(self.all_steps[-1])]
         self.destination = revisions[-1]
         self._reset()
@@ -1922,6 +1925,8 @@ class Stepper(EnvRun):
         self.in_body = self.left = False
         self.hidden: BaseException | None = None
         self.before: dict[str, Rows] | None = None
+        self.changing: list[str] = []
+        self.stayed = 0
         self.texts: list[str] = []
         self.count = 0
         self.sql_seconds = 0.0
@@ -2229,19 +2234,41 @@ class Stepper(EnvRun):
 
     def leaving(self) -> None:
         """Tell that the step leaves its transaction, and wait until that is on record."""
-        if self.left or self.marking or self.context is None:
+        if self.marking or self.context is None:
             return
-        self.left = True
-        if not self.habits.get("transactional_ddl"):
+        first, self.left = not self.left, True
+        if not first or not self.habits.get("transactional_ddl"):
+            self.rows_stay()
             return
-        before = self.before
+        before, statements = self.before, self._taken_changes()
         if before is None:
             with contextlib.suppress(Exception):
                 before = self._limited_snapshot()
         self.job.channel.send(
-            "leaving-transaction", step=self.current and self.current["id"], snapshot=before
+            "leaving-transaction",
+            step=self.current and self.current["id"],
+            snapshot=before,
+            statements=statements,
         )
         self.job.channel.may_leave()
+
+    def rows_stay(self) -> None:
+        """Tell which statements changed rows that stay from now on, and wait for the record.
+
+        The schema would not show it: begun again, the step would change them twice.
+        """
+        statements = self._taken_changes()
+        if statements and not self.marking:
+            step = self.current and self.current["id"]
+            self.job.channel.send("rows-stay", step=step, statements=statements)
+            self.job.channel.may_leave()
+
+    def _taken_changes(self) -> list[str]:
+        # That there are any is what counts: a loop may go through thousands.
+        taken = self.changing[: max(CHANGES_TOLD - self.stayed, 0)]
+        self.changing = []
+        self.stayed += len(taken)
+        return [self.job.channel.scrub(text) for text in taken]
 
     def _limited_snapshot(self) -> dict[str, Rows] | None:
         """Read the schema, but not for ever: the step's own locks may stand in the way."""
@@ -2362,6 +2389,11 @@ class Stepper(EnvRun):
         self.job.watch.statement = (text, time.monotonic())
         if COMMIT.match(text):
             self.leaving()
+        elif self.commits is not None and self.commits.match(text):
+            self.rows_stay()
+        elif self._stays_at_once(text):
+            self.changing.append(cut(text))
+            self.rows_stay()
         elif self.seeded and TYPE_CHANGE.search(text):
             self.forget_enums(text)
 
@@ -2371,6 +2403,9 @@ class Stepper(EnvRun):
         statement, watch.statement = watch.statement, None
         if len(self.texts) < TEXTS_KEPT:
             self.texts.append(cut(text))
+        if rows != 0 and CHANGES_ROWS.match(text) and not self._stays_at_once(text):
+            del self.changing[CHANGES_TOLD:]
+            self.changing.append(cut(text))
         if statement is None:
             return
         seconds = time.monotonic() - statement[1]
@@ -2385,6 +2420,13 @@ class Stepper(EnvRun):
                 seconds=round(seconds, 3),
                 ended=True,
             )
+
+    def _stays_at_once(self, text: str) -> bool:
+        return (
+            CHANGES_ROWS.match(text) is not None
+            and self.guarded is not None
+            and commits_by_itself(self.guarded)
+        )
 
     def statement_fails(self, text: str) -> None:
         """Note the statement that failed."""
@@ -2472,6 +2514,12 @@ class SchemaMemory:
 
 
 WORD = re.compile(r"[A-Za-z0-9_$]+")
+CHANGES_ROWS = re.compile(
+    r"\s*(?:/\*.*?\*/\s*)*"
+    r"(?:insert|update|delete|replace|merge|truncate|load\s+data|call"
+    r"|with\b.*?\b(?:insert|update|delete|merge))\b",
+    re.IGNORECASE | re.DOTALL,
+)
 COMMIT = re.compile(r"\s*(commit|end|rollback)\b(?!\s+to\b)", re.IGNORECASE)
 ENDS = re.compile(rb"commit|rollback|['\"]\s*end\b", re.IGNORECASE)
 DOWNGRADE = re.compile(rb"^(async )?def downgrade\b", re.MULTILINE)

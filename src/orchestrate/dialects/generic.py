@@ -99,6 +99,7 @@ class Generic:
             try_lock=None,
             release_lock=None,
             keep_lock=(),
+            commits=None,
             frozen=(),
             cancel=None,
             blockers=(),

@@ -70,6 +70,8 @@ class Kit:
     keep_lock: tuple[str, ...]
     """Sent on the connection that holds the lock, which is idle for as long as a run takes: the
     server is not to end it for that. Not sent where a pooler was noticed."""
+    commits: str | None
+    """A pattern, whatever the case, of statements that commit what was done before them."""
     frozen: tuple[str, ...]
     """Begin a transaction that only reads, and sees the data as they were when the last of these
     was answered."""

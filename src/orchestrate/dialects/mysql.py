@@ -101,6 +101,13 @@ WHERE process.DB = DATABASE() AND process.ID NOT IN ({{pid}}, CONNECTION_ID())
 ORDER BY 5 DESC, 1 LIMIT 20""",
 )
 
+# https://mariadb.com/kb/en/sql-statements-that-cause-an-implicit-commit/
+_COMMITS: Final = (
+    r"\s*(?:/\*.*?\*/\s*)*"
+    r"(?:(?:create|drop)\b(?!\s+temporary\b)"
+    r"|(?:alter|rename|truncate|grant|revoke|analyze|optimize|repair|check|cache|flush|lock|unlock"
+    r"|load\s+index|begin|start|install|uninstall|set\s+password|set\s+\S*autocommit)\b)"
+)
 _TABLES: Final = """\
 SELECT NULL, TABLE_NAME FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')
@@ -186,6 +193,7 @@ class MySQL:
             try_lock="SELECT COALESCE(GET_LOCK('orchestrate-{key}', 0), 0)",
             release_lock="SELECT COALESCE(RELEASE_LOCK('orchestrate-{key}'), 0)",
             keep_lock=("SET SESSION wait_timeout = 31536000",),
+            commits=_COMMITS,
             frozen=(
                 "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
                 "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",

@@ -150,6 +150,7 @@ class PostgreSQL:
             try_lock="SELECT CAST(pg_try_advisory_lock(CAST(x'{key}' AS bigint)) AS integer)",
             release_lock="SELECT CAST(pg_advisory_unlock(CAST(x'{key}' AS bigint)) AS integer)",
             keep_lock=(_KEEP_LOCK,),
+            commits=None,
             frozen=("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SELECT 1"),
             cancel="SELECT pg_cancel_backend({pid})",
             blockers=(_BLOCKERS,),

@@ -131,6 +131,7 @@ class SQLite:
             try_lock=None,
             release_lock=None,
             keep_lock=(),
+            commits=None,
             frozen=("BEGIN", "SELECT COUNT(*) FROM sqlite_master"),
             cancel=None,
             blockers=(),

@@ -18,6 +18,7 @@ EventKind = Literal[
     "step.started",
     "step.withdrawn",
     "step.left-transaction",
+    "step.rows-committed",
     "step.finished",
     "step.failed",
     "step.retried",

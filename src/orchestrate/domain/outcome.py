@@ -22,6 +22,8 @@ class Outcome:
     """File and line of the project's, where an exception came from one."""
     differences: tuple[Difference, ...] = ()
     """What the step in doubt did change, by comparison with the schema before it."""
+    committed: tuple[str, ...] = ()
+    """Statements of the step in doubt that changed rows and are committed."""
     compared: bool = False
     """That it was compared, so that no difference means none."""
     statements: tuple[str, ...] = ()
@@ -29,7 +31,9 @@ class Outcome:
     shown: tuple[str, ...] = ()
     """Statements of the step in doubt, as rendered offline, whose effect is in the schema."""
     not_shown: tuple[str, ...] = ()
-    """Those of it whose effect is not in the schema, or cannot be seen there."""
+    """Those of it whose effect is not in the schema."""
+    untold: tuple[str, ...] = ()
+    """Those of it that change rows alone, which the schema does not show."""
     unusable: tuple[str, ...] = ()
     """Indexes and constraints that the step in doubt left and the server will not use."""
     failing: str | None = None

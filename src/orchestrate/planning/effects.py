@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from orchestrate.domain.snapshot import Snapshot
 
@@ -20,24 +21,38 @@ _ROWS_ALONE = {"update", "insert", "delete", "select", "merge", "replace", "trun
 _TRANSACTION = {"begin", "commit", "rollback", "start"}
 
 
-def sorted_by_effect(
-    sql: str, before: Snapshot, after: Snapshot, *, version_table: str
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the statements of rendered SQL whose effect the schema shows, and all others.
+class Effects(NamedTuple):
+    """The statements of a step, by what the schema tells of them."""
+
+    shown: tuple[str, ...] = ()
+    """Their effect is there."""
+    not_shown: tuple[str, ...] = ()
+    """It is not."""
+    rows_alone: tuple[str, ...] = ()
+    """They change rows, of which it tells nothing."""
+
+
+NO_EFFECTS: Final = Effects()
+
+
+def sorted_by_effect(sql: str, before: Snapshot, after: Snapshot, *, version_table: str) -> Effects:
+    """Return the statements of rendered SQL, by what the schema tells of them.
 
     A statement that creates or drops something shows when that thing came, went or changed; any
     other one when it names something that belongs to a table and did, with its table, as `ALTER
-    TABLE orders ADD COLUMN total …` names `orders.total`. One that changes rows alone cannot show.
+    TABLE orders ADD COLUMN total …` names `orders.total`.
     """
     names = _changed_names(before, after)
     seen: list[str] = []
     unseen: list[str] = []
+    rows: list[str] = []
     for text in _END_OF_STATEMENT.split(_COMMENT.sub("", sql)):
         words = [word.lower() for word in _WORD.findall(text)]
         if not words or words[0] in _TRANSACTION or version_table.lower() in words:
             continue
-        (seen if _shows(text, words, names) else unseen).append(" ".join(text.split()))
-    return tuple(seen), tuple(unseen)
+        group = seen if _shows(text, words, names) else unseen
+        (rows if words[0] in _ROWS_ALONE else group).append(" ".join(text.split()))
+    return Effects(tuple(seen), tuple(unseen), tuple(rows))
 
 
 def _changed_names(before: Snapshot, after: Snapshot) -> list[list[str]]:
@@ -51,8 +66,6 @@ def _changed_names(before: Snapshot, after: Snapshot) -> list[list[str]]:
 
 
 def _shows(text: str, words: Sequence[str], names: Sequence[Sequence[str]]) -> bool:
-    if words[0] in _ROWS_ALONE:
-        return False
     own = _OWN_OBJECT.match(text.strip())
     if own:
         last = _WORD.findall(own["name"])[-1].lower()

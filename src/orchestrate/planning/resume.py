@@ -90,7 +90,7 @@ def decide(  # noqa: PLR0911  (one return a row of the table)
         # A stamp that leads nowhere is not to be recognised, and harmless to repeat.
         return RecordFinished() if before != after else Carry()
     if here == before:
-        if step.transactional and not record.left_transaction:
+        if step.transactional and not record.left_transaction and not record.rows_committed:
             return Carry()
         return Compare()
     between = {tuple(sorted(part.to_heads)) for part in step.parts}
@@ -190,6 +190,12 @@ def records_left(plan: Plan, records: Mapping[str, StepState]) -> dict[str, Step
     return {key: record for key, record in records.items() if key not in held}
 
 
-def after_comparing(differences: tuple[Difference, ...]) -> AfterComparing:
-    """Return what the comparison of the schema with its earlier snapshot decides."""
-    return Doubt(differences=differences) if differences else Carry()
+def after_comparing(
+    differences: tuple[Difference, ...], rows_committed: tuple[str, ...]
+) -> AfterComparing:
+    """Return what the comparison of the schema with its earlier snapshot decides.
+
+    `rows_committed` are statements of the step that changed rows for good: the schema is the same,
+    and begun again the step would change them twice.
+    """
+    return Doubt(differences=differences) if differences or rows_committed else Carry()

@@ -28,6 +28,8 @@ class StepState:
     seconds: float | None = None
     attempts: int = 1
     left_transaction: bool = False
+    rows_committed: tuple[str, ...] = ()
+    """Statements that changed rows and were committed before the end of the step."""
     snapshot: str | None = None
     """Digest of the schema as it was before the step, if it was taken."""
     error: str | None = None
@@ -253,9 +255,12 @@ def advance_step(step: StepState | None, event: Event) -> StepState | None:
     match event.kind:
         case "step.withdrawn":
             return None
-        case "step.left-transaction":
+        case "step.left-transaction" | "step.rows-committed":
             return replace(
-                step, left_transaction=True, snapshot=step.snapshot or data.get("snapshot")
+                step,
+                left_transaction=step.left_transaction or event.kind == "step.left-transaction",
+                snapshot=step.snapshot or data.get("snapshot"),
+                rows_committed=(*step.rows_committed, *data.get("statements", ())),
             )
         case "step.finished":
             return replace(

@@ -75,10 +75,14 @@ def _doubt(outcome: Outcome) -> list[str]:
         "nothing in the schema" if outcome.compared else "unknown: the schema was not recorded"
     )
     lines += [f"  {_difference(one)}" for one in outcome.differences] or [f"  {nothing}"]
-    if outcome.shown or outcome.not_shown:
+    if outcome.committed:
+        lines += ["", "Rows were changed by these, and that is committed; a retry does it again:"]
+        lines += [f"  {_one_line(one)}" for one in outcome.committed]
+    if outcome.shown or outcome.not_shown or outcome.untold:
         lines += ["", "The step's statements, by what the schema shows:"]
         lines += [f"  done      {_one_line(one)}" for one in outcome.shown]
         lines += [f"  not done  {_one_line(one)}" for one in outcome.not_shown]
+        lines += [f"  unknown   {_one_line(one)}" for one in outcome.untold]
     if outcome.unusable:
         lines += ["", "There, but not usable (the server calls it invalid): drop it before a retry"]
         pairs = zip_longest(outcome.unusable, outcome.remedies, fillvalue="")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, assert_never
@@ -16,7 +16,7 @@ from orchestrate.domain.snapshot import Snapshot
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.chain import Chain
 from orchestrate.planning.deeds import content_of
-from orchestrate.planning.effects import sorted_by_effect
+from orchestrate.planning.effects import NO_EFFECTS, Effects, sorted_by_effect
 from orchestrate.planning.resume import (
     Carry,
     Compare,
@@ -137,23 +137,27 @@ class Leftover:
                 compared=True,
             )
         unusable = _new_keys(dialect.invalid_objects(before), dialect.invalid_objects(now))
-        match after_comparing(differences):
+        rows = record.rows_committed if record is not None else ()
+        match after_comparing(differences, rows):
             case Doubt(differences=differences):
                 # Only for a person who has yet to decide: it may cost the agent, and `mark` needs
                 # it.
-                shown, not_shown = (
+                effects = (
                     self._statements(session, step, before, now)
                     if self.choice is None
-                    else ((), ())
+                    else NO_EFFECTS
                 )
                 return Outcome(
                     status="in-doubt",
                     code="in-doubt",
                     step=step.id,
-                    message=_half_applied(step),
+                    message=_half_applied(step, changed=bool(differences)),
                     differences=differences,
-                    shown=shown,
-                    not_shown=not_shown,
+                    compared=True,
+                    committed=rows,
+                    shown=effects.shown,
+                    not_shown=effects.not_shown,
+                    untold=tuple(one for one in effects.rows_alone if not _among(one, rows)),
                     unusable=tuple(unusable),
                     remedies=tuple(unusable.values()),
                 )
@@ -171,17 +175,15 @@ class Leftover:
                 hint="Check the rights of the file and its folder",
             ) from error
 
-    def _statements(
-        self, session: Session, step: Step, before: Snapshot, now: Snapshot
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _statements(self, session: Session, step: Step, before: Snapshot, now: Snapshot) -> Effects:
         """Return the step's statements told apart by effect, where it can be rendered at all."""
         if step.kind not in {"upgrade", "downgrade"}:
-            return (), ()
+            return NO_EFFECTS
         try:
             rendered = session.render([step], at_most=_RENDER_SECONDS)
         except OrchestrateError:
             # It only helps the person who decides; the differences are told in any case.
-            return (), ()
+            return NO_EFFECTS
         way = "up" if step.kind == "upgrade" else "down"
         sql = "\n".join(one[way] or "" for one in rendered.values())
         table = self.plan.basis[0].version_table.rpartition(".")[2]
@@ -192,12 +194,19 @@ def _new_keys(before: Mapping[str, str], now: Mapping[str, str]) -> Mapping[str,
     return {name: remedy for name, remedy in now.items() if name not in before}
 
 
-def _half_applied(step: Step) -> str:
+def _among(text: str, cut: Iterable[str]) -> bool:
+    """Tell whether a statement is one of others that may have been cut at their end."""
+    told = " ".join(text.split())
+    return any(told.startswith(" ".join(one.removesuffix("…").split())) for one in cut)
+
+
+def _half_applied(step: Step, *, changed: bool) -> str:
     if step.kind == "hook":
         return f"step {step.id}, `{step.title}`, did not end well and the schema has changed"
+    what = "the schema has changed" if changed else "rows that it changed are committed"
     return (
         f"step {step.id} is half applied: the version table still says "
-        f"{words(step.from_heads)}, the schema has changed"
+        f"{words(step.from_heads)}, {what}"
     )
 
 

@@ -215,7 +215,7 @@ class _Stage:
                 steps, mode=self.plan.mode, snapshots=False, measure=measure
             ):
                 yield message
-                if message.event in {"start", "leaving-transaction"}:
+                if message.event in {"start", "leaving-transaction", "rows-stay"}:
                     self.session.go()
         except OrchestrateError:
             self.session.kill()  # it is of no use after an error

@@ -61,7 +61,16 @@ class RevisionSteps:
                         # It may have begun before it heard that: what it says next tells.
                     case "leaving-transaction" if step:
                         self.work.record(
-                            session, "step.left-transaction", step, message.fields.get("snapshot")
+                            session,
+                            "step.left-transaction",
+                            step,
+                            message.fields.get("snapshot"),
+                            **_changed_rows(message),
+                        )
+                        session.go()
+                    case "rows-stay" if step:
+                        self.work.recorder.append(
+                            "step.rows-committed", step, **_changed_rows(message)
                         )
                         session.go()
                     case "committed" if step:
@@ -179,3 +188,8 @@ class RevisionSteps:
             return {}
         found = session.access.dialect.invalid_objects(session.snapshot_of(rows))
         return {"unusable": list(found)} if found else {}
+
+
+def _changed_rows(message: Message) -> dict[str, list[str]]:
+    statements = list(message.fields.get("statements") or ())
+    return {"statements": statements} if statements else {}

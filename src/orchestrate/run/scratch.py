@@ -114,7 +114,7 @@ def carried(session: Session, steps: Sequence[Step], mode: Mode) -> Session:
             session.observe()
             continue
         for message in session.run(list(block), mode=mode, snapshots=False):
-            if message.event in {"start", "leaving-transaction"}:
+            if message.event in {"start", "leaving-transaction", "rows-stay"}:
                 session.go()
     return session
 

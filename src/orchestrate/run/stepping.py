@@ -187,6 +187,13 @@ class Work:
             error=told,
             heads=None if heads is None else tuple(sorted(heads)),
             rows=details.get("snapshot"),
-            # Of a revision alone nothing stayed for certain.
-            lock_timeout=moves and known is not None and known.trouble == "lock-timeout",
+            # Of a revision alone nothing stayed, unless it is known that something did.
+            lock_timeout=moves
+            and known is not None
+            and known.trouble == "lock-timeout"
+            and not self._rows_committed(step),
         )
+
+    def _rows_committed(self, step: Step | None) -> bool:
+        record = self.recorder.records.get(step.id) if step is not None else None
+        return record is not None and bool(record.rows_committed)
