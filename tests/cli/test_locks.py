@@ -79,3 +79,29 @@ def test_statement_that_takes_too_long(workspace: Workspace, database: Database)
     assert sleep in failed.stderr
     assert "orchestrate resume" in failed.stderr
     assert database.heads() == ["r001"]
+
+
+@SERVERS
+def test_what_only_takes_long_waits_for_nobody(workspace: Workspace, database: Database) -> None:
+    """Nobody is told to be in its way, and we least of all."""
+    sleep = {"postgresql": "SELECT pg_sleep(1)", "mariadb": "SELECT SLEEP(1)"}[database.kind]
+    workspace.project.revision("r001", down=None, upgrade=f"op.execute({sleep!r})")
+    workspace.environment("dev", database)
+    with contextlib.closing(database.connect()):
+        done = workspace.ok("apply", "dev", "--yes", "--format", "json")
+    events = [event["event"] for event in done.events()]
+    assert "step.statement" in events
+    assert "step.waiting" not in events
+
+
+@SERVERS
+def test_our_own_connections_are_in_nobodys_way(altering: Workspace, database: Database) -> None:
+    with reading(database, "t1") as holder:
+        failed = altering.call("apply", "dev", "--yes", "--format", "json")
+        query = {"postgresql": "SELECT pg_backend_pid()", "mariadb": "SELECT CONNECTION_ID()"}
+        cursor = holder.cursor()
+        cursor.execute(query[database.kind])
+        ((number,),) = cursor.fetchall()
+    waiting = [event for event in failed.events() if event["event"] == "step.waiting"]
+    assert waiting
+    assert {row[0] for event in waiting for row in event["blockers"]} == {number}

@@ -48,6 +48,7 @@ import traceback
 import types
 import urllib.parse
 import warnings
+import weakref
 from typing import Any, Callable, ClassVar, Dict, Iterable, Iterator, List, NoReturn, Sequence
 
 if sys.platform != "win32":
@@ -548,7 +549,16 @@ class Side:
     An engine would ask the server several questions at its first connection; this asks none.
     """
 
+    open_ones: ClassVar[Any] = weakref.WeakSet()
+
+    @classmethod
+    def sessions(cls) -> set[int]:
+        """Return the server's numbers of our own connections, as far as drivers tell them."""
+        numbers = {session_of(side._connection) for side in list(cls.open_ones)}
+        return {number for number in numbers if number is not None}
+
     def __init__(self, url: Any, *, read_only: bool) -> None:
+        self.open_ones.add(self)
         self.url = url
         self._read_only = read_only
         self._connection: Any = None
@@ -755,6 +765,19 @@ def driver_connection(connection: Any) -> Any:
     """Return the driver's connection (an adapter, for asyncio's) under SQLAlchemy's."""
     proxied = connection.connection
     return getattr(proxied, "dbapi_connection", None) or proxied.connection
+
+
+def session_of(raw: Any) -> int | None:
+    """Return the server's number of a driver's connection; None where the driver does not tell."""
+    number = getattr(raw, "thread_id", None)  # PyMySQL, mysqlclient
+    with contextlib.suppress(Exception):
+        if callable(number):
+            number = number()
+        elif number is None:
+            number = getattr(raw, "connection_id", None)  # MySQL Connector, MariaDB Connector
+        if number is None:
+            number = raw.info.backend_pid  # psycopg, psycopg2
+    return number if isinstance(number, int) else None
 
 
 def driver_transaction_open(raw: Any) -> bool | None:
@@ -1322,6 +1345,8 @@ class Watch:
                 break
             with contextlib.suppress(Exception):
                 rows = side.rows(text.replace("{pid}", self.session))
+                own = Side.sessions()
+                rows = [row for row in rows if row[0] not in own]
         if rows and self.statement is statement:
             self.blockers = json.loads(self._channel.scrub(json.dumps(rows, default=str)))
             seconds = round(time.monotonic() - statement[1], 3)

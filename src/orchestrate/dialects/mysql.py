@@ -63,6 +63,12 @@ _COLUMNS: Final = """\
   process.ID, process.USER, process.HOST, COALESCE(NULLIF(process.STATE, ''), process.COMMAND),
   process.TIME, LEFT(process.INFO, 200)"""
 
+# Without it, whoever is connected would be told to be in the way of a statement that takes long.
+# Rows are waited for while a statement changes them, and only `INNODB_TRX` tells that.
+_WAITS: Final = """\
+EXISTS (SELECT 1 FROM information_schema.PROCESSLIST AS waiter WHERE waiter.ID = {pid}
+  AND (LEFT(waiter.STATE, 11) = 'Waiting for' OR waiter.STATE IN ('Updating', 'Update')))"""
+
 _BLOCKERS: Final = (
     # Who was granted a metadata lock on what we wait for. MariaDB has these tables too, empty
     # unless its performance schema is switched on.
@@ -85,6 +91,7 @@ SELECT DISTINCT {_COLUMNS.strip()}
 FROM information_schema.METADATA_LOCK_INFO AS held
 JOIN information_schema.PROCESSLIST AS process ON process.ID = held.THREAD_ID
 WHERE held.TABLE_SCHEMA = DATABASE() AND held.THREAD_ID NOT IN ({{pid}}, CONNECTION_ID())
+  AND {_WAITS}
 ORDER BY 5 DESC, 1 LIMIT 20""",
     # Open transactions in this schema; needs PROCESS.
     f"""\
@@ -92,12 +99,14 @@ SELECT {_COLUMNS.strip()}
 FROM information_schema.INNODB_TRX AS trx
 JOIN information_schema.PROCESSLIST AS process ON process.ID = trx.trx_mysql_thread_id
 WHERE process.DB = DATABASE() AND process.ID NOT IN ({{pid}}, CONNECTION_ID())
+  AND {_WAITS}
 ORDER BY 5 DESC, 1 LIMIT 20""",
     # Whoever is connected to this schema, as far as we may see: suspects, not proven blockers.
     f"""\
 SELECT {_COLUMNS.strip()}
 FROM information_schema.PROCESSLIST AS process
 WHERE process.DB = DATABASE() AND process.ID NOT IN ({{pid}}, CONNECTION_ID())
+  AND {_WAITS}
 ORDER BY 5 DESC, 1 LIMIT 20""",
 )
 

@@ -110,7 +110,9 @@ class Execution:
             try:
                 session, heads, read_schema = self._look_again(session, trouble)
             except OrchestrateError as unreadable:
-                return self._end(_unreadable(trouble, unreadable))
+                # The second Ctrl-C may have met the agent that was to look.
+                ended = self._ended_on_purpose(trouble)
+                return self._end(ended or _unreadable(trouble, unreadable))
 
     # --- the schema at both ends --------------------------------------------------------------
 
@@ -162,19 +164,26 @@ class Execution:
         with self.work.open_session() as fresh:
             return fresh.snapshot()
 
+    def _ended_on_purpose(self, trouble: Trouble) -> Outcome | None:
+        """Return how a run ends that somebody ended in the middle of a step, or None."""
+        error, step = trouble.error, trouble.step
+        if not self.work.interruption.requested or error.code not in _ENDED_ON_PURPOSE:
+            return None
+        return Outcome(
+            status="stopped",
+            code="interrupted",
+            step=step.id if step else None,
+            message="ended in the middle of "
+            + (f"step {step.id}{_stayed(step)}" if step else "the run"),
+            cause=error if step is not None and step.exchange else None,
+        )
+
     def _give_up(self, trouble: Trouble) -> Outcome | None:
         """Return how the run ends after clean trouble, or None after the pause before a retry."""
         error, step = trouble.error, trouble.step
-        ended = error.code in _ENDED_ON_PURPOSE
-        if ended and self.work.interruption.requested:
-            return Outcome(
-                status="stopped",
-                code="interrupted",
-                step=step.id if step else None,
-                message="ended in the middle of "
-                + (f"step {step.id}{_stayed(step)}" if step else "the run"),
-                cause=error if step is not None and step.exchange else None,
-            )
+        ended = self._ended_on_purpose(trouble)
+        if ended:
+            return ended
         lost = error.code in ON_THE_ROAD
         if error.code == "agent-failed" or lost or step is None:
             return Outcome(
