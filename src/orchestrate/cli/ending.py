@@ -89,6 +89,7 @@ def _complain(bench: Workbench, plan: Plan, run: str, outcome: Outcome) -> None:
             "step": outcome.step,
             "failing": outcome.failing,
             "statements": outcome.statements,
+            "committed": outcome.committed,
             "blockers": outcome.blockers,
             "unusable": outcome.unusable,
             "remedies": outcome.remedies,
@@ -122,5 +123,6 @@ def finish_event(bench: Workbench, plan: Plan, *, run: str | None, outcome: Outc
             }
             for one in outcome.differences
         ],
+        "committed": outcome.committed,
     }
     progress_for(bench.invocation, plan).show(value)
