@@ -88,6 +88,7 @@ POSTGRESQL = [
     ("ALTER TABLE orders ATTACH PARTITION p FOR VALUES IN (1)", ["checks-table"]),
     ("UPDATE orders SET a = 1", ["unbatched-change"]),
     ("UPDATE orders SET a = 1 WHERE id < 10", []),
+    ("UPDATE orders SET a = 1 WHERE id < 10; CREATE TABLE t (a INT)", []),
     ("INSERT INTO orders SELECT * FROM old", []),
     ("CREATE VIEW v AS SELECT 1; DROP VIEW v; COMMENT ON TABLE orders IS 'x'", []),
 ]
@@ -126,6 +127,11 @@ MYSQL = [
     ("ALTER TABLE orders DROP PRIMARY KEY", ["rewrites-table"]),
     ("ALTER TABLE orders CONVERT TO CHARACTER SET utf8mb4", ["rewrites-table"]),
     ("ALTER TABLE `orders` RENAME COLUMN a TO b", []),
+    ("UPDATE orders SET a = 1 WHERE a = 2; ALTER TABLE t DROP INDEX i", ["commits-rows"]),
+    ("INSERT INTO orders VALUES (1); UPDATE alembic_version SET version_num = 'b'; DROP INDEX i ON t", ["commits-rows"]),
+    ("INSERT INTO orders VALUES (1); DROP TEMPORARY TABLE t; CREATE TEMPORARY TABLE u (a INT)", ["drops-table"]),
+    ("DROP INDEX i ON t; INSERT INTO orders VALUES (1)", []),
+    ("CREATE TABLE t (a INT); INSERT INTO t VALUES (1); CREATE INDEX i ON t (a)", []),
 ]  # fmt: skip
 
 
@@ -232,4 +238,5 @@ def test_what_has_no_sql_is_judged_by_its_calls() -> None:
         ("drops-table", "versions/r1.py:10"),
         ("deletes-rows", "versions/r1.py:11"),
         ("drops-column", "versions/r1.py:13"),
+        ("commits-rows", "versions/r1.py:11"),
     ]

@@ -33,6 +33,9 @@ class Locks(Protocol):
     def needs_autocommit(self, statement: Statement, *, version: str | None) -> bool:
         """Return whether the server refuses the statement inside a transaction."""
 
+    def commits(self, statement: Statement) -> bool:
+        """Return whether the server commits what was done before it runs the statement."""
+
     def batched(self, table: Table) -> Effect | None:
         """Return what Alembic's batch mode does to a table, where it has to copy it."""
 

@@ -21,7 +21,7 @@ from orchestrate.dialects.interface import Kit, Rights, Row
 from orchestrate.dialects.locks import Locks
 from orchestrate.dialects.measures import Measures
 from orchestrate.dialects.mysql_copies import MySQLCopies
-from orchestrate.dialects.mysql_locks import MySQLLocks
+from orchestrate.dialects.mysql_locks import COMMITS, MySQLLocks
 from orchestrate.dialects.mysql_queries import REREAD
 from orchestrate.dialects.mysql_rights import MySQLRights
 from orchestrate.dialects.mysql_scratch import SCRATCH
@@ -109,14 +109,6 @@ WHERE process.DB = DATABASE() AND process.ID NOT IN ({{pid}}, CONNECTION_ID())
   AND {_WAITS}
 ORDER BY 5 DESC, 1 LIMIT 20""",
 )
-
-# https://mariadb.com/kb/en/sql-statements-that-cause-an-implicit-commit/
-_COMMITS: Final = (
-    r"\s*(?:/\*.*?\*/\s*)*"
-    r"(?:(?:create|drop)\b(?!\s+temporary\b)"
-    r"|(?:alter|rename|truncate|grant|revoke|analyze|optimize|repair|check|cache|flush|lock|unlock"
-    r"|load\s+index|begin|start|install|uninstall|set\s+password|set\s+\S*autocommit)\b)"
-)
 _TABLES: Final = """\
 SELECT NULL, TABLE_NAME FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')
@@ -202,7 +194,7 @@ class MySQL:
             try_lock="SELECT COALESCE(GET_LOCK('orchestrate-{key}', 0), 0)",
             release_lock="SELECT COALESCE(RELEASE_LOCK('orchestrate-{key}'), 0)",
             keep_lock=("SET SESSION wait_timeout = 31536000",),
-            commits=_COMMITS,
+            commits=COMMITS,
             frozen=(
                 "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
                 "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",

@@ -6,6 +6,7 @@ https://mariadb.com/kb/en/innodb-online-ddl-overview/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -26,6 +27,16 @@ _ONE_BYTE: Final = 63
 _ONLINE: Final = (5, 6)
 """Before this version every change copies the table."""
 _CHECKED: Final = "foreign_key_checks"
+
+# https://mariadb.com/kb/en/sql-statements-that-cause-an-implicit-commit/
+COMMITS: Final = (
+    r"\s*(?:/\*.*?\*/\s*)*"
+    r"(?:(?:create|drop)\b(?!\s+temporary\b)"
+    r"|(?:alter|rename|truncate|grant|revoke|analyze|optimize|repair|check|cache|flush|lock|unlock"
+    r"|load\s+index|begin|start|install|uninstall|set\s+password|set\s+\S*autocommit)\b)"
+)
+"""What a statement begins with that ends the transaction before it runs, in any case."""
+_COMMITS: Final = re.compile(COMMITS, re.IGNORECASE)
 
 
 class MySQLLocks:
@@ -53,6 +64,10 @@ class MySQLLocks:
         """Return nothing but False: every change ends the transaction by itself."""
         del statement, version
         return False
+
+    def commits(self, statement: Statement) -> bool:
+        """Return whether the server commits what was done before it runs the statement."""
+        return _COMMITS.match(str(statement.words)) is not None
 
     def batched(self, table: Table) -> Effect | None:
         """Return None: batch mode alters in place here, and its SQL shows how."""

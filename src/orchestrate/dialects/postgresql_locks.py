@@ -73,6 +73,11 @@ class PostgreSQLLocks:
         concurrent = "CONCURRENTLY" in words.keys and statement.verb != "REFRESH"
         return concurrent and statement.verb in {"CREATE", "DROP", "REINDEX", "ALTER"}
 
+    def commits(self, statement: Statement) -> bool:
+        """Return nothing but False: changes are part of the transaction."""
+        del statement
+        return False
+
     def batched(self, table: Table) -> Effect | None:
         """Return None: batch mode alters in place here, and its SQL shows how."""
         del table

@@ -42,6 +42,11 @@ class SQLiteLocks:
         del version
         return statement.verb == "VACUUM"
 
+    def commits(self, statement: Statement) -> bool:
+        """Return nothing but False: changes are part of the transaction."""
+        del statement
+        return False
+
     def batched(self, table: Table) -> Effect | None:
         """Return that batch mode copies the table."""
         return _slow(table, "rewrites-table", "copied by batch mode")

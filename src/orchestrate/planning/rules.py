@@ -98,6 +98,11 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
             needs="sql",
             title="The server runs this statement only outside a transaction",
         ),
+        "commits-rows": Rule(
+            severity="warning",
+            needs="sql",
+            title="Rows are changed before the schema, and the server commits them there",
+        ),
         # What is lost
         "drops-table": Rule(
             severity="warning", needs="sql", policy="destructive", title="A table is dropped"

@@ -41,6 +41,9 @@ class LocksOf(Protocol):
     def needs_autocommit(self, statement: Statement, *, version: str | None) -> bool:
         """Return whether the server refuses the statement inside a transaction."""
 
+    def commits(self, statement: Statement) -> bool:
+        """Return whether the server commits what was done before it runs the statement."""
+
     def batched(self, table: Table) -> Effect | None:
         """Return what Alembic's batch mode does to a table, where it has to copy it."""
 
@@ -80,6 +83,7 @@ def statement_remarks(
     return (
         *_lost(source, statements, made),
         *_autocommitted(source, statements, server),
+        *_committed(source, statements, server, made),
         *_effects(source, statements, server, made),
         *_batches(source, server),
         *_changed(source, statements, server, made),
@@ -128,6 +132,32 @@ def _autocommitted(
                     "of its own",
                 )
             )
+
+
+def _committed(
+    source: RevisionSource, statements: Iterable[Statement], server: Server, made: set[Table]
+) -> Iterator[Remark]:
+    """Return the first change of rows that stays when what follows it fails."""
+    if server.locks is None:
+        return
+    changed: Statement | None = None
+    for one in statements:
+        if changed is not None and changed.table is not None and server.locks.commits(one):
+            yield Remark(
+                finding=found(
+                    "commits-rows",
+                    f"changes rows of {said(changed.table)}, and {server.title} commits them "
+                    f"before `{_short(one)}`: if that fails, they stay changed",
+                    where=source.at(statement_line(source, changed)),
+                    hint="Give the rows a revision of their own; then what failed can be run again",
+                )
+            )
+            return
+        if one.verb in _CHANGES_ROWS and one.table is not None and one.table not in made:
+            changed = changed or one
+
+
+_CHANGES_ROWS: Final = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})
 
 
 def _effects(
