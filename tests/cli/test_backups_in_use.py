@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,22 +35,29 @@ def workspace(tmp_path: Path, database: Database) -> Workspace:
 
 
 @contextmanager
-def met(folder: Path, database: Database, moment: str, act: Callable[[], None]) -> Iterator[str]:
+def met(
+    folder: Path,
+    database: Database,
+    moment: str,
+    act: Callable[[], None],
+    *,
+    program: str | None = None,
+) -> Iterator[str]:
     """Act once, `before` or `after` the program writes a copy; yield a path for programs."""
-    name = PROGRAMS[database.kind]
+    name = program or PROGRAMS[database.kind]
     real = shutil.which(name)
     assert real is not None
     here, go = folder / "here", folder / "go"
     wait = f"touch '{here}'; while [ ! -e '{go}' ]; do sleep 0.02; done"
     order = (wait, f'"{real}" "$@"; status=$?')
-    program = folder / "bin" / name
-    program.parent.mkdir()
-    program.write_text(
+    wrapper = folder / "bin" / name
+    wrapper.parent.mkdir()
+    wrapper.write_text(
         f'#!/bin/sh\ncase "$*" in *--version*) exec "{real}" "$@";; esac\n'
         + "\n".join(order if moment == "before" else order[::-1])
         + "\nexit $status\n"
     )
-    program.chmod(0o755)
+    wrapper.chmod(0o755)
     over = threading.Event()
 
     def meet() -> None:
@@ -62,7 +70,7 @@ def met(folder: Path, database: Database, moment: str, act: Callable[[], None]) 
     thread = threading.Thread(target=meet)
     thread.start()
     try:
-        yield f"{program.parent}:{os.environ['PATH']}"
+        yield f"{wrapper.parent}:{os.environ['PATH']}"
     finally:
         over.set()
         thread.join()
@@ -196,6 +204,13 @@ def until(database: Database, query: str, number: int) -> None:
 def locked(database: Database) -> Iterator[Callable[[], None]]:
     """Make a table that nobody can read until what is yielded was called."""
     database.execute("CREATE TABLE busy (id INTEGER)")
+    with holding(database) as release:
+        yield release
+
+
+@contextmanager
+def holding(database: Database) -> Iterator[Callable[[], None]]:
+    """Let nobody read that table until what is yielded was called."""
     with contextlib.closing(database.connect()) as holder:
         holder.autocommit = False
         holder.execute("LOCK TABLE busy IN ACCESS EXCLUSIVE MODE")
@@ -258,3 +273,32 @@ def test_ctrl_c_while_rows_are_counted_leaves_nothing(
         assert list(folder.iterdir()) == []
         until(database, COUNTING, 0)
     assert catalogue(workspace) == []
+
+
+@POSTGRESQL
+def test_ctrl_c_while_a_proof_counts_ends_it(
+    workspace: Workspace, database: Database, tmp_path: Path
+) -> None:
+    """Nobody waits for the rows of a scratch database, and none is left."""
+    database.execute("CREATE TABLE busy (id INTEGER)")
+    scratch = "SELECT datname FROM pg_database WHERE datname LIKE 'orchestrate_scratch%'"
+    with contextlib.ExitStack() as held:
+
+        def lock() -> None:
+            ((name,),) = database.rows(scratch)
+            held.enter_context(holding(replace(database, name=name)))
+
+        with met(tmp_path, database, "after", lock, program="pg_restore") as path:
+            child = workspace.start("apply", "prod", "--yes", environ={"PATH": path})
+            anywhere = COUNTING.replace("datname = current_database()", "datname LIKE '%scratch%'")
+            until(database, anywhere, 1)
+            child.send_signal(signal.SIGINT)
+            _, errors = child.communicate(timeout=30)
+    assert child.returncode == 130, errors
+    assert "Stopping before the next step" in errors
+    assert database.rows(scratch) == []
+    assert database.heads() == ["r002"]
+    shown = workspace.ok("status", "prod").stdout
+    assert "resume" in shown
+    workspace.ok("resume")
+    assert database.heads() == ["r004"]

@@ -49,7 +49,7 @@ def test_stops_at_the_next_safe_point(
     process = gated.start("apply", "dev", "--yes", "--format", "json")
     read_event(process, "step.started", "r002")
     process.send_signal(number)
-    read_line(process, "Stopping before the next revision")
+    read_line(process, "Stopping before the next step")
     gate.open()
     status, events, errors = rest(process)
     assert status == 130, errors
@@ -72,7 +72,7 @@ def test_second_time_ends_the_running_step(
     read_event(process, "step.started", "r002")
     read_line(process, "waiting at the gate")
     process.send_signal(signal.SIGINT)
-    read_line(process, "Stopping before the next revision")
+    read_line(process, "Stopping before the next step")
     process.send_signal(signal.SIGINT)
     status, events, errors = rest(process)
     assert "Traceback" not in errors

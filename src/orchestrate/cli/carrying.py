@@ -41,9 +41,7 @@ from orchestrate.run.stepping import Work
 from orchestrate.run.table_sizes import known_sizes
 
 _LOCK_POLL_SECONDS: Final = 0.25
-_STOPPING: Final = (
-    b"\nStopping before the next revision; press Ctrl-C again to end the running one\n"
-)
+_STOPPING: Final = b"\nStopping before the next step; press Ctrl-C again to end the running one\n"
 
 
 def carry_out(

@@ -53,7 +53,9 @@ class BackupSteps:
                 self.work.scratch,
                 made,
                 order,
-                live_counts=(lambda: row_counts(session, copies)) if copies else None,
+                live_counts=(lambda: row_counts(session, copies, stop=self._stop))
+                if copies
+                else None,
                 stop=self._stop,
             )
         except OrchestrateError as error:

@@ -86,7 +86,7 @@ def _prove(  # noqa: PLR0917  (private, called once)
         if how == "restore":
             with scratch_database(place, secrets.token_hex(6)) as access:
                 restored_by_command(access, order, copy.location)
-                _compare(place, access, copy, None, live_counts)
+                _compare(place, access, copy, None, live_counts, stop)
         return
     order = fitted(order, copy)
     copies, way = copies_of(place.access, order), way_to(place.access, order)
@@ -101,7 +101,7 @@ def _prove(  # noqa: PLR0917  (private, called once)
         with scratch_database(place, secrets.token_hex(6)) as access:
             program = copies.load(url_of(access, order), way, owners="ours")
             load(program, destination, copy.file, going, code="backup-broken")
-            _compare(place, access, copy, copies, live_counts)
+            _compare(place, access, copy, copies, live_counts, stop)
 
 
 def check_file(
@@ -117,15 +117,16 @@ def check_file(
         )
 
 
-def _compare(
+def _compare(  # noqa: PLR0917  (private)
     place: ScratchPlace,
     access: Access,
     copy: Backup,
     copies: Copies | None,
     live_counts: Callable[[], Mapping[str, int]] | None,
+    stop: Stop | None,
 ) -> None:
     with open_session(access) as session:
-        differing = what_differs(place, session, copy, copies, live_counts, ours=True)
+        differing = what_differs(place, session, copy, copies, live_counts, ours=True, stop=stop)
     if differing:
         raise OrchestrateError("backup-broken", f"restored, it is not what was saved: {differing}")
 
@@ -138,10 +139,12 @@ def what_differs(
     live_counts: Callable[[], Mapping[str, int]] | None = None,
     *,
     ours: bool = False,
+    stop: Stop | None = None,
 ) -> str | None:
     """Return in what a restored database differs from what the catalogue says of the copy.
 
-    `ours` says that it was put back without its owners and grants.
+    `ours` says that it was put back without its owners and grants. Raises `backup-failed` where
+    `stop` says that nobody waits for its rows any more.
     """
     heads = session.observe().heads
     if heads != copy.heads:
@@ -157,7 +160,7 @@ def what_differs(
             return f"{told}{more}"
     if copies is None or not copy.counts:
         return None
-    counted = row_counts(session, copies)
+    counted = row_counts(session, copies, stop=stop)
     wrong = _miscounted(copy.counts, counted, {})
     if wrong and live_counts is not None:
         # Somebody may have gone on writing while the copy was made: then between the two.

@@ -27,12 +27,20 @@ _Table = tuple[str | None, str]
 """Schema, where a database has several, and name."""
 
 
-def row_counts(session: Session, copies: Copies) -> Mapping[str, int]:
+def row_counts(
+    session: Session, copies: Copies, *, stop: Callable[[], bool] | None = None
+) -> Mapping[str, int]:
     """Return the number of rows of each table, counted exactly, in one statement.
 
-    Raises `backup-failed` with the server's words where it does not answer.
+    Raises `backup-failed`: with the server's words where it does not answer, and where `stop` says
+    that nobody waits any more.
     """
-    return _counted(session, copies, _tables(session))
+    count = _Count(session, copies, None, stop)
+    with _under_way(count):
+        rows = count.rows()
+    if count.problem is not None:
+        raise count.problem
+    return rows
 
 
 @contextmanager
@@ -52,19 +60,26 @@ def counting(
     so.
     """
     count = _Count(session, copies, tally, stop)
+    with _under_way(count):
+        count.wait_for(count.asked)
+        yield count.rows
+
+
+@contextmanager
+def _under_way(count: _Count) -> Iterator[None]:
+    """Have a thread count while the body does something else; leave no thread behind."""
     thread = threading.Thread(target=count.run, daemon=True, name="row-counting")
     thread.start()
     try:
-        count.wait_for(count.asked)
-        yield count.rows
+        yield
     except BaseException:
         if not count.done.is_set():
-            session.stop()
+            count.session.stop()
         raise
     finally:
         thread.join(_LEAVING_SECONDS)
         if thread.is_alive():
-            session.shoot()
+            count.session.shoot()
             thread.join()
 
 
@@ -78,7 +93,10 @@ class _Count:
         tally: RowTally | None,
         stop: Callable[[], bool] | None,
     ) -> None:
-        self._session, self._copies, self._tally, self._stop = session, copies, tally, stop
+        self._copies, self._tally, self._stop = copies, tally, stop
+        self.session = session
+        self.problem: OrchestrateError | None = None
+        """Why nothing could be counted."""
         self._tables: Sequence[_Table] = ()
         self._counted: Mapping[str, int] = {}
         self._defect: BaseException | None = None
@@ -88,13 +106,13 @@ class _Count:
 
     def run(self) -> None:
         """Count what the copy will not tell."""
-        session, tally = self._session, self._tally
+        session, tally = self.session, self._tally
         try:
             self._tables = _tables(session)
             wanted = self._tables if tally is None else _listed(session, tally.untold)
             self._counted = _counted(session, self._copies, wanted, asked=self.asked.set)
-        except OrchestrateError:
-            return
+        except OrchestrateError as error:
+            self.problem = error
         except BaseException as defect:  # noqa: BLE001  (raised again by who waits)
             self._defect = defect
         finally:
