@@ -73,6 +73,8 @@ class Backup:
     verified: Verification | None = None
     """The strongest proof so far."""
     verified_at: datetime | None = None
+    uncompared: tuple[str, ...] = ()
+    """Tables whose rows that proof, a restore, had nothing to compare with."""
     broken: str | None = None
     """Why the last proof failed."""
     removed_at: datetime | None = None

@@ -196,6 +196,7 @@ def _advanced(copy: Backup, event: Event) -> Backup:
                 copy,
                 verified=how if stronger else copy.verified,
                 verified_at=event.at,
+                uncompared=tuple(data.get("uncompared", ())) if stronger else copy.uncompared,
                 broken=None,
             )
         case "backup.broken":

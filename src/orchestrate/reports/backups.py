@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from orchestrate.domain.amounts import bytes_said
 from orchestrate.domain.backups import Backup
 from orchestrate.planning.staleness import words
-from orchestrate.reports.tables import ago, coloured, stamp, table
+from orchestrate.reports.tables import ago, coloured, counted, stamp, table
+
+_NAMED: Final = 5
+"""So many tables are named."""
 
 
 def backups_text(copies: Sequence[Backup], *, now: datetime) -> str:
@@ -30,7 +33,9 @@ def backups_text(copies: Sequence[Backup], *, now: datetime) -> str:
         )
         for copy in copies
     ]
-    return table(["BACKUP", "ENVIRONMENT", "MADE", "SIZE", "REVISION", "PROVEN", "WHERE"], rows)
+    listed = table(["BACKUP", "ENVIRONMENT", "MADE", "SIZE", "REVISION", "PROVEN", "WHERE"], rows)
+    doubtful = [f"{copy.id} is {_how(copy)}" for copy in copies if copy.good and copy.uncompared]
+    return "\n".join([listed, *doubtful])
 
 
 def backup_text(copy: Backup) -> str:
@@ -66,6 +71,7 @@ def backup_json(copy: Backup) -> dict[str, Any]:
         "run": copy.run,
         "verified": copy.verified,
         "verified_at": copy.verified_at.isoformat() if copy.verified_at else None,
+        "uncompared": list(copy.uncompared),
         "broken": copy.broken,
         "removed_at": copy.removed_at.isoformat() if copy.removed_at else None,
         "rows": dict(copy.counts),
@@ -79,7 +85,12 @@ def size(number: int | None) -> str:
 
 def _how(copy: Backup) -> str:
     how = {"list": "read to its end", "restore": "proven by a restore", None: "not proven"}
-    return how[copy.verified]
+    if not copy.uncompared:
+        return how[copy.verified]
+    named = ", ".join(copy.uncompared[:_NAMED])
+    more = ", …" if len(copy.uncompared) > _NAMED else ""
+    tables = counted(len(copy.uncompared), "table")
+    return f"{how[copy.verified]}, but the rows of {tables} were not compared ({named}{more})"
 
 
 def _proof(copy: Backup) -> str:

@@ -49,7 +49,9 @@ from orchestrate.stores.state import StateStore
 Stop = Callable[[], bool]
 """Whether somebody wants the work to end in the middle."""
 
-_NOT_RECORDED = frozenset({"created_at", "run", "verified", "verified_at", "broken", "removed_at"})
+_NOT_RECORDED = frozenset(
+    {"created_at", "run", "verified", "verified_at", "uncompared", "broken", "removed_at"}
+)
 _REMOVED_AGAIN = 20
 """Removals that are made sure of: a process may have died between the record and the act."""
 

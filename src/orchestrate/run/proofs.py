@@ -32,7 +32,7 @@ from orchestrate.run.backups import (
     way_to,
 )
 from orchestrate.run.observe import open_session
-from orchestrate.run.row_counting import row_counts
+from orchestrate.run.row_counting import row_counts, table_names
 from orchestrate.run.scratch import ScratchPlace, scratch_database
 from orchestrate.run.session import Session
 from orchestrate.stores.snapshots import snapshot_from_text
@@ -59,7 +59,7 @@ def prove(
     if wanted is None:
         return copy
     try:
-        _prove(place, copy, order, wanted, live_counts, stop)
+        uncompared = _prove(place, copy, order, wanted, live_counts, stop)
     except OrchestrateError as error:
         if error.code != "backup-broken":
             raise
@@ -70,8 +70,14 @@ def prove(
             where=copy.environment,
             hint="It is not counted on; nothing else was changed",
         ) from error
-    record(place, "backup.verified", copy=copy.id, how=wanted)
-    return replace(copy, verified=wanted, verified_at=place.clock.now(), broken=None)
+    record(place, "backup.verified", copy=copy.id, how=wanted, uncompared=list(uncompared))
+    return replace(
+        copy,
+        verified=wanted,
+        verified_at=place.clock.now(),
+        uncompared=uncompared,
+        broken=None,
+    )
 
 
 def _prove(  # noqa: PLR0917  (private, called once)
@@ -81,13 +87,13 @@ def _prove(  # noqa: PLR0917  (private, called once)
     how: Verification,
     live_counts: Callable[[], Mapping[str, int]] | None,
     stop: Stop | None,
-) -> None:
+) -> tuple[str, ...]:
     if copy.strategy == "command":
-        if how == "restore":
-            with scratch_database(place, secrets.token_hex(6)) as access:
-                restored_by_command(access, order, copy.location)
-                _compare(place, access, copy, None, live_counts, stop)
-        return
+        if how == "list":
+            return ()
+        with scratch_database(place, secrets.token_hex(6)) as access:
+            restored_by_command(access, order, copy.location)
+            return _compare(place, access, copy, None, live_counts, stop)
     order = fitted(order, copy)
     copies, way = copies_of(place.access, order), way_to(place.access, order)
     going = going_with(place.access, order, stop)
@@ -97,11 +103,11 @@ def _prove(  # noqa: PLR0917  (private, called once)
             listing = copies.listing(way)
             if listing is not None:
                 load(listing, destination, copy.file, going, code="backup-broken")
-            return
+            return ()
         with scratch_database(place, secrets.token_hex(6)) as access:
             program = copies.load(url_of(access, order), way, owners="ours")
             load(program, destination, copy.file, going, code="backup-broken")
-            _compare(place, access, copy, copies, live_counts, stop)
+            return _compare(place, access, copy, copies, live_counts, stop)
 
 
 def check_file(
@@ -124,11 +130,15 @@ def _compare(  # noqa: PLR0917  (private)
     copies: Copies | None,
     live_counts: Callable[[], Mapping[str, int]] | None,
     stop: Stop | None,
-) -> None:
+) -> tuple[str, ...]:
+    """Return the tables whose rows there is no number of. Raises `backup-broken`."""
     with open_session(access) as session:
         differing = what_differs(place, session, copy, copies, live_counts, ours=True, stop=stop)
-    if differing:
-        raise OrchestrateError("backup-broken", f"restored, it is not what was saved: {differing}")
+        if differing:
+            raise OrchestrateError(
+                "backup-broken", f"restored, it is not what was saved: {differing}"
+            )
+        return tuple(sorted(set(table_names(session)) - set(copy.counts)))
 
 
 def what_differs(

@@ -43,6 +43,11 @@ def row_counts(
     return rows
 
 
+def table_names(session: Session) -> list[str]:
+    """Return the tables whose rows could be counted, as counts name them."""
+    return [_shown(*one) for one in _tables(session)]
+
+
 @contextmanager
 def counting(
     session: Session,
