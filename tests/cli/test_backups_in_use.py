@@ -63,9 +63,11 @@ def met(
     def meet() -> None:
         while not here.exists() and not over.wait(0.02):
             pass
-        if here.exists():
-            act()
-        go.touch()
+        try:
+            if here.exists():
+                act()
+        finally:
+            go.touch()
 
     thread = threading.Thread(target=meet)
     thread.start()
@@ -293,6 +295,7 @@ def test_ctrl_c_while_a_proof_counts_ends_it(
 
         with met(tmp_path, database, "after", lock, program="pg_restore") as path:
             child = workspace.start("apply", "prod", "--yes", environ={"PATH": path})
+            held.callback(child.kill)
             anywhere = COUNTING.replace("datname = current_database()", "datname LIKE '%scratch%'")
             until(database, anywhere, 1)
             child.send_signal(signal.SIGINT)
