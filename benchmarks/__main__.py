@@ -70,6 +70,8 @@ def _apply() -> Iterator[Line]:
         for revisions in (50, 300):
             place = folder / f"apply-{revisions}"
             yield from apply_lines(server, place, revisions=revisions, rounds=_ROUNDS)
+        place = folder / "apply-full"
+        yield from apply_lines(server, place, revisions=300, rounds=_ROUNDS, full=True)
 
 
 @contextmanager

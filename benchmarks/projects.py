@@ -15,7 +15,7 @@ from typing import Final
 
 import orchestrate as package
 from tests.support.postgresql_server import PostgresqlServer
-from tests.support.projects import Project
+from tests.support.projects import Project, names
 
 ENVIRONMENTS: Final = ("dev", "staging", "prod")
 BEHIND: Final = {"dev": 0, "staging": 5, "prod": 10}
@@ -30,11 +30,15 @@ def program(name: str) -> str:
 class Bench:
     """A project of so many revisions in a folder, with a spec for its environments."""
 
-    def __init__(self, folder: Path, *, revisions: int, server: PostgresqlServer) -> None:
+    def __init__(
+        self, folder: Path, *, revisions: int, server: PostgresqlServer, full: bool = False
+    ) -> None:
         self.folder = folder
         self.revisions = revisions
         self.server = server
-        self._ini = Project(folder).linear(revisions).config.read_text()
+        project = Project(folder)
+        made = _full(project, revisions) if full else project.linear(revisions)
+        self._ini = made.config.read_text()
         lines = ["version: 1", "project: {config: alembic.ini}", "environments:"]
         lines += [f"  {name}: {{url: {{env: {name.upper()}_URL}}}}" for name in ENVIRONMENTS]
         (folder / "migrations.yaml").write_text("\n".join(lines) + "\n")
@@ -49,6 +53,34 @@ class Bench:
         ]
         (self.folder / "alembic.ini").write_text(self._ini + "".join(sections))
         return {f"{name.upper()}_URL": url for name, url in urls.items()}
+
+
+def _full(project: Project, number: int) -> Project:
+    """Write revisions that each make a table as applications have them, and its indexes."""
+    down = None
+    for one in names(range(1, number + 1)):
+        project.revision(one, down=down, upgrade=_FULL.format(table=f"table_{one}"))
+        down = one
+    return project
+
+
+_FULL: Final = """
+op.create_table(
+    "{table}",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(50), nullable=False),
+    sa.Column("email", sa.String(100), unique=True),
+    sa.Column("status", sa.String(20), nullable=False, server_default="new"),
+    sa.Column("amount", sa.Numeric(12, 2), nullable=False),
+    sa.Column("parent_id", sa.Integer, sa.ForeignKey("{table}.id")),
+    sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("created_at", sa.DateTime, nullable=False, server_default=sa.func.now()),
+    sa.Column("note", sa.Text),
+    sa.CheckConstraint("amount >= 0", name="{table}_amount"),
+)
+op.create_index("{table}_name", "{table}", ["name"])
+op.create_index("{table}_status", "{table}", ["status", "created_at"])
+"""
 
 
 def alembic(environment: str, *arguments: str) -> list[str]:

@@ -30,16 +30,11 @@ def faster(what: str, today: str, ours: str, figure: float, *, goal: float | Non
     )
 
 
-def slower(what: str, today: str, ours: str, figure: float, *, goal: float) -> Line:
+def slower(what: str, today: str, ours: str, figure: float, *, goal: float | None = None) -> Line:
     """Return the line of something that may take so many times today's time."""
-    return Line(
-        what=what,
-        today=today,
-        ours=ours,
-        figure=f"{figure:.2f} times the time",
-        target=f"at most {goal}",
-        met=figure <= goal,
-    )
+    target, met = ("", None) if goal is None else (f"at most {goal}", figure <= goal)
+    figured = f"{figure:.2f} times the time"
+    return Line(what=what, today=today, ours=ours, figure=figured, target=target, met=met)
 
 
 def median(values: Sequence[float]) -> str:
