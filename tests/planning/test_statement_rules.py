@@ -240,3 +240,20 @@ def test_what_has_no_sql_is_judged_by_its_calls() -> None:
         ("drops-column", "versions/r1.py:13"),
         ("commits-rows", "versions/r1.py:11"),
     ]
+
+
+def test_rows_before_calls_that_change_the_schema() -> None:
+    """A revision that cannot be rendered, since it waits in between for one."""
+    found = source("""
+        op.execute("INSERT INTO audit SELECT id, name FROM customers")
+        op.create_index("audit_what", "audit", ["what"])
+        op.add_column("audit", sa.Column("more", sa.Integer))
+        op.get_bind()
+    """)
+    told = {}
+    for name in ("mysql", "postgresql"):
+        statements = statements_of_calls(found, name)
+        assert statements[1].tables == ((None, "audit"),)
+        remarks = statement_remarks(found, statements, server(name))
+        told[name] = [(one.finding.code, one.finding.where) for one in remarks]
+    assert told == {"mysql": [("commits-rows", "versions/r1.py:8")], "postgresql": []}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from orchestrate.domain.revision_source import OperationCall, RevisionSource
-from orchestrate.domain.statements import Statement
+from orchestrate.domain.statements import Statement, keywords
 from orchestrate.planning.losses import Loss
 from orchestrate.planning.statements import read_statements
 
@@ -71,7 +71,19 @@ def _as_sql(call: OperationCall) -> str | None:
         return f"DROP TABLE {_quoted(table)}"
     if call.name == "drop_column" and column:
         return f"ALTER TABLE {_quoted(table)} DROP COLUMN {_quoted(column)}"
+    if call.name in _ALTERING:
+        # That it is altered, not how: whom it keeps out is more than the call's name tells.
+        named = call.column if call.name in _NAMED_FIRST and call.batch is None else table
+        return f"ALTER TABLE {_quoted(named or table)}"
     return None
+
+
+_NAMED_FIRST: Final = keywords(
+    "create_index drop_index drop_constraint create_unique_constraint create_foreign_key"
+    " create_check_constraint create_primary_key"
+)
+"""What an index or a constraint is called stands before the table there."""
+_ALTERING: Final = _NAMED_FIRST | keywords("add_column alter_column rename_table")
 
 
 def _quoted(name: str) -> str:
