@@ -105,3 +105,35 @@ def test_our_own_connections_are_in_nobodys_way(altering: Workspace, database: D
     waiting = [event for event in failed.events() if event["event"] == "step.waiting"]
     assert waiting
     assert {row[0] for event in waiting for row in event["blockers"]} == {number}
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_table_that_nobody_may_read_holds_up_no_report(
+    workspace: Workspace, database: Database
+) -> None:
+    """A column's default is read under a lock: reading the schema gives up, and says why."""
+    workspace.project.linear(1).revision(
+        "r002",
+        down="r001",
+        upgrade="""
+            with op.get_context().autocommit_block():
+                op.execute("SELECT 1")
+        """,
+    )
+    workspace.project.revision("r003", down="r002", upgrade='op.execute("CREATE TABLE o ()")')
+    workspace.environment("dev", database)
+    workspace.ok("apply", "dev", "--yes", "--to", "r001")
+    with contextlib.closing(database.connect()) as holder:
+        holder.autocommit = False
+        holder.execute("LOCK TABLE t1")
+        report = workspace.ok("drift", "dev", "--against", "snapshot", "--format", "json").json()
+        (target,) = report["environments"][0]["targets"]
+        assert "another session holds a lock" in target["error"]["message"]
+        assert target["error"]["docs"] == "docs/troubles/lock-timeout.md"
+        stopped = workspace.call("apply", "dev", "--yes", "--format", "json")
+        assert stopped.status == 6
+        assert stopped.error()["docs"] == "docs/troubles/lock-timeout.md"
+        assert "another session holds a lock" in stopped.error()["message"]
+        holder.rollback()
+    workspace.ok("resume")
+    assert database.heads() == ["r003"]

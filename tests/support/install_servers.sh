@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Install Debian's PostgreSQL, MariaDB and OpenSSH servers, and Chromium, where their programs are
-# missing.
+# Install Debian's PostgreSQL, PgBouncer, MariaDB and OpenSSH servers, and Chromium, where their
+# programs are missing.
 #
 # The tests start private servers from these programs (tests/support/servers.py); the services that
 # the packages bring are neither needed nor started. Does nothing, quickly, when all is there.
@@ -18,6 +18,7 @@ find_program() { # PATTERN…: succeeds when one of the patterns names an execut
 
 packages=()
 find_program '/usr/lib/postgresql/*/bin/postgres' || packages+=(postgresql)
+find_program /usr/sbin/pgbouncer /usr/bin/pgbouncer || packages+=(pgbouncer)
 find_program /usr/sbin/mariadbd /usr/libexec/mariadbd || packages+=(mariadb-server)
 find_program /usr/sbin/sshd /usr/local/sbin/sshd || packages+=(openssh-server)
 find_program /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome || packages+=(chromium)
@@ -25,7 +26,7 @@ find_program /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome 
 
 how="apt-get install ${packages[*]}"
 if ! command -v apt-get >/dev/null; then
-  echo "error: programs for the tests are missing: PostgreSQL, MariaDB, OpenSSH servers, Chromium" >&2
+  echo "error: programs for the tests are missing: PostgreSQL, PgBouncer, MariaDB, OpenSSH servers, Chromium" >&2
   echo "hint: on Debian: $how" >&2
   exit 1
 elif [ "$(id -u)" -eq 0 ]; then

@@ -61,6 +61,7 @@ SLOW_SECONDS = 0.2
 MEASURING_SHARE = 0.05
 ALIVE_SECONDS = 5.0
 BLOCKER_SECONDS = 1.0
+POOLER_TRIES = 5
 SNAPSHOT_SECONDS = 10.0
 TEXT_LIMIT = 500
 SHORTEST_SECRET = 3
@@ -637,10 +638,15 @@ class Side:
                 positional[0] = looking_uri(path)
                 named["uri"] = True
         self._connection = self._door(dialect.connect, *positional, **named)
+        never_prepare(self._connection)
         if url.get_backend_name() == "sqlite" and self._door is call_directly:
             self._connection.isolation_level = None
         else:
             self._door(dialect.set_isolation_level, self._connection, "AUTOCOMMIT")
+
+    def session(self) -> int | None:
+        """Return the number of our session that was told when we connected, where one is."""
+        return session_of(self._connection)
 
     def rest(self) -> None:
         """Say that nobody knows for how long the connection was idle when it is used again."""
@@ -765,6 +771,15 @@ def driver_connection(connection: Any) -> Any:
     """Return the driver's connection (an adapter, for asyncio's) under SQLAlchemy's."""
     proxied = connection.connection
     return getattr(proxied, "dbapi_connection", None) or proxied.connection
+
+
+def never_prepare(raw: Any) -> None:
+    """Have psycopg prepare no statement by itself, as it does with what is sent for the sixth time.
+
+    What is prepared in one server session is unknown in the next that a pooler gives us.
+    """
+    if hasattr(raw, "prepare_threshold"):
+        raw.prepare_threshold = None
 
 
 def session_of(raw: Any) -> int | None:
@@ -1455,6 +1470,11 @@ class Job:
         """Return our own connection to the target, which only looks."""
         return self._agent.side_for(self.project.url)
 
+    @property
+    def pooled(self) -> bool:
+        """Tell whether a pooler was noticed between us and this target."""
+        return self._agent.pooled(self)
+
     def missing_file(self) -> str | None:
         """Return the path of the target's SQLite file if there is no such file yet."""
         path = sqlite_path(self.project.url)
@@ -1479,7 +1499,13 @@ class Job:
         """Read the rows that describe the target's schema."""
         if self.missing_file() is not None:
             return {name: [] for name in self.kit["snapshot"]}
-        return self.side.look(self.kit["snapshot"], self.kit["read_only"])
+        try:
+            return self.side.look(self.kit["snapshot"], self.kit["read_only"])
+        except Refusal:
+            raise
+        except Exception as error:
+            said = f"the schema cannot be read: {first_line(error)}"
+            raise refused_with("unreachable", error, said) from None
 
 
 def url_identity(url: Any) -> Rows:
@@ -1784,12 +1810,7 @@ class Probe(EnvRun):
         with job.looking.at(kit, wanted=job.project.fields.get("read_only_probe", True)):
             job.watch.enter("running env.py")
             self.execute()
-        pooled = False
-        if sessions and missing is None:
-            # Behind a pooler, our idle connection has given its server session to others.
-            first = str(sessions[0][0])
-            later = str(job.side.rows(kit["session"])[0][0])
-            pooled = first in self.sessions or later != first
+        pooled = bool(sessions) and missing is None and self._is_pooled(sessions[0][0])
         script = job.project.probed
         names = self.result.pop("names", None)
         tables = self._tables(names, missing)
@@ -1815,6 +1836,30 @@ class Probe(EnvRun):
             files = {*loaded_sources(), *job.project.configuration_files()}
             return {**result, "sources": {one: job.files.sha256(one) for one in sorted(files)}}
         return result
+
+    def _is_pooled(self, first: Any) -> bool:
+        """Tell whether our idle connection has given its server session, `first`, to others.
+
+        A pooler tells a number of its own when one connects. Whether it hands sessions out anew for
+        each transaction is then tried while another connection of ours holds one.
+        """
+        job, query = self.job, self.job.kit["session"]
+        if str(first) in self.sessions or job.side.rows(query) != [[first]]:
+            return True
+        told = job.side.session()
+        if told is None or told == first or not job.kit.get("read_only"):
+            return False
+        for _ in range(POOLER_TRIES):
+            other = Side(job.project.url, read_only=True)
+            try:
+                held = other.rows("BEGIN", query)
+                if held == [[first]] or job.side.rows(query) != [[first]]:
+                    return True
+            finally:
+                with contextlib.suppress(Exception):
+                    other.rows("ROLLBACK")
+                other.close()
+        return False
 
     def recall(self, seen: Json) -> Json | None:
         """Look at what another process has seen as `again` does; None where env.py has to be asked.
@@ -2047,8 +2092,23 @@ class Stepper(EnvRun):
             named["transaction_per_migration"] = True
 
     def configured(self, connection: Any) -> None:
-        """Set the session's timeouts."""
-        if self.job.kit.get("timeouts"):
+        """Set the session's timeouts; behind a pooler, where it can be, each transaction's."""
+        passing = None
+        if self.job.pooled:
+            passing = self.job.kit.get("passing_timeouts")
+            never_prepare(driver_connection(connection))
+        if passing:
+
+            def limit(begun: Any) -> None:
+                cursor = begun.connection.cursor()
+                for statement in passing:
+                    cursor.execute(statement)
+                cursor.close()
+
+            if transaction_open(connection):
+                limit(connection)
+            importlib.import_module("sqlalchemy.event").listen(connection, "begin", limit)
+        elif self.job.kit.get("timeouts"):
             fetch(connection, *self.job.kit["timeouts"], commit=True)
 
     def steps(self, heads: Sequence[str], context: Any) -> Iterator[Any]:
@@ -3625,6 +3685,11 @@ class Agent:
         self._side = side
         return side
 
+    def pooled(self, job: Job) -> bool:
+        """Tell whether the last look found a pooler before the target that a job is about."""
+        last = self._last_probe
+        return last is not None and last.job.about == job.about and bool(last.seen.get("pooled"))
+
     def _probe(self, job: Job) -> Json:
         self._last_probe = None
         probe = Probe(job)
@@ -3697,7 +3762,7 @@ class Agent:
                 # In the transaction, whose end takes the limits back: behind a pooler the next
                 # transaction of this session is the application's.
                 side.rows(*prepare, "BEGIN", *prepare, *limits)
-            elif limits:
+            elif limits and not job.pooled:
                 side.rows(*limits)
             begun = True
             rows, more = side.first_rows(job.request["sql"], FIRST_ROWS)
@@ -3775,19 +3840,17 @@ class Agent:
             return self._lock_file(job, key)
         if kind != "sql" or not job.kit.get("try_lock"):
             return {"locked": True, "note": "this kind of server has no lock that could be taken"}
+        if job.pooled:
+            # It would be some server session's, which another may get next or nobody end.
+            return {"locked": True, "note": "a connection pooler is between: nothing was locked"}
         side = Side(job.project.url, read_only=False)
         side.open_or_refuse()
-        before = side.rows(job.kit["session"]) if job.kit.get("session") else []
         taken = side.rows(job.kit["try_lock"].replace("{key}", key))
         if not taken or taken[0][0] not in (1, True, "1"):
             side.close()
             return {"locked": False, "note": None}
-        note = None
-        if before and side.rows(job.kit["session"]) != before:
-            note = "a connection pooler changes the server session: the lock may not hold"
-        elif self._last_probe is None or not self._last_probe.seen.get("pooled"):
-            with contextlib.suppress(Exception):
-                side.rows(*job.kit.get("keep_lock") or ())
+        with contextlib.suppress(Exception):
+            side.rows(*job.kit.get("keep_lock") or ())
 
         def release() -> None:
             with contextlib.suppress(Exception):
@@ -3795,7 +3858,7 @@ class Agent:
             side.close()
 
         self._locks[key] = Lock(release)
-        return {"locked": True, "note": note}
+        return {"locked": True, "note": None}
 
     def _lock_file(self, job: Job, key: str) -> Json:
         """Lock an SQLite file with `flock`, which SQLite itself does not use.

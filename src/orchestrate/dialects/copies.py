@@ -107,6 +107,9 @@ class Copies(Protocol):
         Where the server can, in one transaction: whoever kills it finds the old content.
         """
 
+    sets_session: bool
+    """Whether the programs change settings of their server session, which behind a transaction
+    pooler stay with it for others."""
     names_roles: bool
     """Whether a copy names owners and grantees, which another server may lack."""
     replaces_at_once: bool

@@ -92,6 +92,7 @@ class Generic:
             session=None,
             default_schema=None,
             read_only=(),
+            passing_timeouts=(),
             timeouts=(),
             tables=None,
             snapshot=MappingProxyType({}),

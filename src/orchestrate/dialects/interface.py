@@ -57,6 +57,9 @@ class Kit:
     by the application's next transaction."""
     timeouts: tuple[str, ...]
     """Sent on env.py's connection before a run: lock and statement timeouts for the session."""
+    passing_timeouts: tuple[str, ...]
+    """The same for one transaction, sent at the beginning of each where a pooler was noticed: what
+    is said of a session there stays with it for others. Empty where there is no such word."""
     tables: str | None
     """Rows of (schema or null, table): all tables of the target, system ones left out. None: the
     agent asks SQLAlchemy's inspector."""

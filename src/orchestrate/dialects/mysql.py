@@ -185,6 +185,7 @@ class MySQL:
             default_schema="SELECT DATABASE()",
             # The session's, not the transaction's: every DDL statement ends a transaction here.
             read_only=("SET SESSION TRANSACTION READ ONLY",),
+            passing_timeouts=(),
             timeouts=_timeouts(lock_timeout, statement_timeout),
             tables=_TABLES,
             snapshot=mysql_schema.QUERIES,

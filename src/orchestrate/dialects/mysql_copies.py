@@ -98,6 +98,7 @@ WHERE TABLE_SCHEMA = DATABASE()"""
         """Return the call of the client; with `ours`, events are put back disabled."""
         return client(url, way, edits=(_ASLEEP,) if owners == "ours" else ())
 
+    sets_session = False
     names_roles = False
     replaces_at_once = False
 

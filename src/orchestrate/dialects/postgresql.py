@@ -85,10 +85,10 @@ WHERE type.typtype = 'e' ORDER BY 1, 2"""
 
 
 def _milliseconds(setting: str, seconds: float | None) -> tuple[str, ...]:
-    """Return the statement that sets a timeout; at least 1 ms, since 0 means no limit."""
+    """Return what follows `SET` for a timeout; at least 1 ms, since 0 means no limit."""
     if seconds is None:
         return ()
-    return (f"SET {setting} = {max(1, round(seconds * 1000))}",)
+    return (f"{setting} = {max(1, round(seconds * 1000))}",)
 
 
 class PostgreSQL:
@@ -133,16 +133,18 @@ class PostgreSQL:
         `idle_in_transaction_session_timeout` is left as the server has it: it ends a session whose
         program hangs inside a revision, and the agent's own pauses there are short.
         """
+        limits = (
+            *_milliseconds("lock_timeout", lock_timeout),
+            *_milliseconds("statement_timeout", statement_timeout),
+        )
         return Kit(
             identity=_IDENTITY,
             server_version="SELECT current_setting('server_version')",
             session="SELECT pg_backend_pid()",
             default_schema="SELECT current_schema()",
             read_only=("SET TRANSACTION READ ONLY",),
-            timeouts=(
-                *_milliseconds("lock_timeout", lock_timeout),
-                *_milliseconds("statement_timeout", statement_timeout),
-            ),
+            timeouts=tuple(f"SET {limit}" for limit in limits),
+            passing_timeouts=tuple(f"SET LOCAL {limit}" for limit in limits),
             tables=_TABLES,
             snapshot=postgresql_schema.QUERIES,
             lock_kind="sql",

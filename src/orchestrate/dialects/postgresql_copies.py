@@ -135,6 +135,7 @@ class PostgreSQLCopies:
         """Return it as it is: owners are no part of it, and no proof asks for grants."""
         return snapshot
 
+    sets_session = True
     names_roles = True
     replaces_at_once = True
     exchange: None = None

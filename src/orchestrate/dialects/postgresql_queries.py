@@ -23,7 +23,7 @@ _SETTINGS: Final = """\
 SELECT set_config('search_path', 'pg_catalog', true), set_config('datestyle', 'ISO', true),
   set_config('intervalstyle', 'postgres', true), set_config('timezone', 'UTC', true),
   set_config('extra_float_digits', '1', true), set_config('bytea_output', 'hex', true),
-  set_config('quote_all_identifiers', 'off', true)"""
+  set_config('quote_all_identifiers', 'off', true), set_config('lock_timeout', '2s', true)"""
 
 QUERIES: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -117,6 +117,7 @@ class SQLite:
             session=None,
             default_schema=None,
             read_only=("PRAGMA query_only = 1",),
+            passing_timeouts=(),
             timeouts=(
                 ()
                 if lock_timeout is None

@@ -130,6 +130,7 @@ class SQLiteCopies:
         """Return it as it is: owners and grants are no part of it."""
         return snapshot
 
+    sets_session = False
     names_roles = False
     replaces_at_once = True
     exchange: None = None

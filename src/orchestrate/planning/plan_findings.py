@@ -128,6 +128,17 @@ def plan_findings(
                 where=where,
             )
         )
+    if observation.pooled:
+        findings.append(
+            Finding(
+                code="pooler",
+                severity="warning",
+                message="a connection pooler gives each transaction another server session: the "
+                "database's own lock is not taken, and no timeout holds outside a transaction",
+                hint=f"Give {where} the server's own host and port",
+                where=where,
+            )
+        )
     if opens_transaction:
         findings.append(
             Finding(

@@ -55,6 +55,7 @@ PAGES: Final[Mapping[str, str]] = MappingProxyType(
         "swallowed": "env.py hides an error",
         "not-committed": "The revision ran and was never committed",
         "external-transaction": "env.py opens a transaction of its own",
+        "pooler": "A connection pooler is between",
         "lock-timeout": "A lock is not granted in time",
         "statement-timeout": "A statement runs longer than it may",
         "connection-lost": "The server closed the connection",

@@ -113,6 +113,12 @@ def explain_sight(
             return _missing_module(recognised.names["module"], message, details, setting)
     if code == "unreachable" and trouble in _CONNECTING:
         return _not_connected(message, trouble, recognised, setting)
+    if code == "unreachable" and trouble == "lock-timeout":
+        return Explanation(
+            message=f"another session holds a lock ({message})",
+            hint="Try again when it is gone; the page says how to find who holds it",
+            trouble=trouble,
+        )
     if code == "env-failed" and trouble == "too-many-connections":
         # Env.py's connection is one more than ours, which was made before it.
         return _not_connected(message, trouble, recognised, setting)

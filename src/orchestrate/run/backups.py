@@ -123,6 +123,31 @@ def url_of(access: Access, order: BackupOrder) -> DatabaseUrl:
     return DatabaseUrl.parse(access.program_url.reveal())
 
 
+def pooler_between(access: Access, order: BackupOrder, sight: Observation) -> str | None:
+    """Return why the programs must not connect: a pooler would pass their settings on to others.
+
+    `pg_dump` and `pg_restore` empty the search path; whoever gets that server session next does not
+    find its tables (https://www.pgbouncer.org/features.html).
+    """
+    copies = access.dialect.copies
+    if not sight.pooled or order.strategy == "command" or copies is None:
+        return None
+    if not copies.sets_session:
+        return None
+    return (
+        "a connection pooler is between, and what the server's programs set for their session "
+        "would stay with it for the application, whose tables are then not found; give "
+        f"{access.environment} the server's own host and port"
+    )
+
+
+def refuse_pooler(access: Access, order: BackupOrder, sight: Observation) -> None:
+    """Raise `backup-impossible` where a pooler is in the way of the programs."""
+    between = pooler_between(access, order, sight)
+    if between:
+        raise OrchestrateError("backup-impossible", between, where=access.environment)
+
+
 def make_backup(
     place: ScratchPlace,
     session: Session,
@@ -138,6 +163,7 @@ def make_backup(
     no copy, and nothing under a copy's name.
     """
     observation = session.observation or session.observe()
+    refuse_pooler(session.access, order, observation)
     identifier = backup_id(
         observation, now=place.clock.now(), reason=reason, token=secrets.token_hex(2)
     )

@@ -30,7 +30,16 @@ from orchestrate.planning.plan_maker import replay_steps
 from orchestrate.planning.staleness import is_empty, words
 from orchestrate.run.access import Access
 from orchestrate.run.backup_commands import restored_by_command
-from orchestrate.run.backups import copies_of, fitted, going_with, kept_at, root_of, url_of, way_to
+from orchestrate.run.backups import (
+    copies_of,
+    fitted,
+    going_with,
+    kept_at,
+    refuse_pooler,
+    root_of,
+    url_of,
+    way_to,
+)
 from orchestrate.run.filling import Filled, filled
 from orchestrate.run.lease_keeper import is_gone
 from orchestrate.run.observe import open_session
@@ -173,6 +182,7 @@ def _restored(original: Original, access: Access) -> Backup:
         restored_by_command(access, order, copy.location)
         return copy
     order = fitted(order, copy)
+    refuse_pooler(place.access, order, original.observation)
     copies, way = copies_of(place.access, order), way_to(place.access, order)
     going = going_with(place.access, order)
     with kept_at(place.access, copy) as destination:
@@ -190,6 +200,7 @@ def _copied(original: Original, access: Access) -> None:
         raise OrchestrateError("backup-impossible", f"how {dialect.title} is copied is not known")
     if order.strategy != dialect.copies.strategy:
         order = BackupOrder(strategy=dialect.copies.strategy, destination="")
+    refuse_pooler(place.access, order, original.observation)
     way, going = way_to(place.access, order), going_with(place.access, order)
     with (
         _own_folder(place.access) as folder,

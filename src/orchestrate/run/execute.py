@@ -184,6 +184,15 @@ class Execution:
         ended = self._ended_on_purpose(trouble)
         if ended:
             return ended
+        record = self.work.recorder.records.get(step.id) if step is not None else None
+        if step is not None and record is not None and record.status == "finished":
+            return Outcome(
+                status="stopped",
+                code="run-stopped",
+                message=f"step {step.id} is committed, and then: {error.message}",
+                advice=error.hint,
+                cause=error,
+            )
         lost = error.code in ON_THE_ROAD
         if error.code == "agent-failed" or lost or step is None:
             return Outcome(
@@ -191,6 +200,7 @@ class Execution:
                 code=error.code if step is None or lost else "run-stopped",
                 step=step.id if step else None,
                 message=error.message,
+                trouble=error.trouble,
                 advice=error.hint,
                 cause=error,
             )

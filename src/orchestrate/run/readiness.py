@@ -15,7 +15,7 @@ from orchestrate.domain.observation import Observation, Sight
 from orchestrate.errors import OrchestrateError
 from orchestrate.reports.backups import size
 from orchestrate.run.access import Access
-from orchestrate.run.backups import copies_of, going_with, root_of, way_to
+from orchestrate.run.backups import copies_of, going_with, pooler_between, root_of, way_to
 from orchestrate.run.session import Session
 
 _SQL_SHARE: Final = 3
@@ -46,6 +46,9 @@ def _obstacles(
         too_old = copies.too_old(versions, sight.server_version)
         if too_old:
             yield too_old
+        between = pooler_between(access, order, sight)
+        if between:
+            yield between
     yield from _place(access, order)
     if session is None:
         return

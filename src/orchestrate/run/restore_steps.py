@@ -17,6 +17,7 @@ from orchestrate.run.backups import (
     fitted,
     going_with,
     kept_at,
+    refuse_pooler,
     url_of,
     way_to,
 )
@@ -82,6 +83,7 @@ class RestoreSteps:
             restored_by_command(access, order, copy.location)
             return
         order = fitted(order, copy)
+        refuse_pooler(access, order, session.observation or session.observe())
         copies, way = copies_of(access, order), way_to(access, order)
         # Not to be ended by the first Ctrl-C: what is cleared has to be filled again.
         going = going_with(access, order)

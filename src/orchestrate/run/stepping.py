@@ -16,7 +16,13 @@ from orchestrate.errors import OrchestrateError
 from orchestrate.planning.digests import sha256_text
 from orchestrate.planning.staleness import words
 from orchestrate.planning.touched_tables import SizesByName
-from orchestrate.run.explaining import ON_THE_ROAD, explained_step, on_the_road, recognised
+from orchestrate.run.explaining import (
+    ON_THE_ROAD,
+    explained,
+    explained_step,
+    on_the_road,
+    recognised,
+)
 from orchestrate.run.interruption import Interruption
 from orchestrate.run.lease_keeper import LeaseKeeper
 from orchestrate.run.recorder import Recorder
@@ -180,7 +186,9 @@ class Work:
         known = recognised(error, dialect)
         told = error
         moves = step is not None and step.kind in _MOVING
-        if step is not None and moves and error.code not in ON_THE_ROAD:
+        if step is None:
+            told = explained(error, session.access)
+        elif moves and error.code not in ON_THE_ROAD:
             told = explained_step(error, step, dialect, environment=self.plan.environment)
         return Trouble(
             step=step,
