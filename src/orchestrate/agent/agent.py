@@ -505,14 +505,16 @@ def looking_uri(path: str) -> str:
     """Return the URI by which SQLite opens a file that is only looked at, and never creates it.
 
     A reader of a file in WAL mode makes two files beside it, which only a connection that may write
-    takes away again: there the kit's `query_only` has to do alone.
+    takes away again; and what a killed writer left half done, in a journal, only such a one undoes:
+    there the kit's `query_only` has to do alone.
     """
     path = os.path.abspath(path)
     mode = "ro"
     with contextlib.suppress(OSError), open(path, "rb") as file:
         may_write = os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK)
         in_wal_mode = file.read(20)[18:19] == b"\x02"
-        if in_wal_mode and may_write and not os.path.exists(path + "-wal"):
+        left = os.path.exists(path + "-journal")
+        if may_write and (left or (in_wal_mode and not os.path.exists(path + "-wal"))):
             mode = "rw"
     return "file:" + urllib.parse.quote(path) + "?mode=" + mode
 
