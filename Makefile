@@ -12,7 +12,7 @@ workers ?= 3
 pytest_args ?=
 
 .PHONY: demo test check check-format check-lint check-types check-imports check-agent \
-  check-docs check-transcript format bench wild docs servers interpreters clean
+  check-docs check-transcript format bench wild stress docs servers interpreters clean
 
 # A killed run and its resume, on SQLite, in a minute: needs no server and no development package.
 demo: $(venv)/installed
@@ -57,6 +57,11 @@ bench: $(venv)/installed-dev servers
 # database to head: docs/compatibility.md. Less of it: .venv/bin/python -m wild NAME --dialect D
 wild: $(venv)/installed-dev servers
 	$(bin)/python -m wild
+
+# Runs that are killed at random moments and gone on with as the program says, ten a database. The
+# round of a seed again: .venv/bin/python -m stress DIALECT --seed N --rounds 1
+stress: $(venv)/installed-dev servers
+	$(bin)/python -m stress
 
 # Write again what is generated: command line, error codes, JSON Schema, the README's transcript.
 docs: $(venv)/installed-dev

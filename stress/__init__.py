@@ -1,0 +1,1 @@
+"""Runs that are killed at random and gone on with as the program says: `make stress`."""
