@@ -6,9 +6,11 @@ any type. Must not decide what is a secret.
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import re
+import shlex
 import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -134,7 +136,7 @@ def _spaced(form: str) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """Return a secret as it is, in URLs, in JSON, in HTML, XML and in Python's `repr`."""
+    """Return a secret as it is, in URLs, JSON, HTML, XML, shells, base64 and Python's `repr`."""
     encoded = quote(secret, safe="")
     return {
         secret,
@@ -149,4 +151,8 @@ def _forms(secret: str) -> set[str]:
         html.escape(secret, quote=False).replace('"', "&quot;"),
         html.escape(secret).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
         repr(secret)[1:-1],
+        shlex.quote(secret),
+        secret.replace("'", "'\"'\"'"),
+        secret.replace("'", "'\\''"),
+        base64.b64encode(secret.encode("utf-8", "surrogateescape")).decode("ascii"),
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from urllib.parse import quote
 
 from orchestrate.adapters.notifications import Receiver, can_notify
 from orchestrate.adapters.rendering import (
@@ -80,10 +81,18 @@ def resolve_state_url(spec: LoadedSpec, *, environ: Mapping[str, str] | None = N
     if not url.is_sqlite_file or (url.database or "").startswith("file:"):
         return url
     scheme, _, rest = url.secret.reveal().partition("://")
-    written, mark, query = rest.partition("?")
+    _, mark, query = rest.partition("?")
     # `sqlite:///a.db` is relative, `sqlite:////a.db` absolute: the first slash ends the host.
-    path = spec.folder / written.removeprefix("/")
-    return DatabaseUrl.parse(f"{scheme}:///{path.as_posix()}{mark}{query}")
+    path = (spec.folder / (url.database or "")).as_posix()
+    if any(ord(sign) < ord(" ") for sign in path):
+        raise OrchestrateError(
+            "url-unavailable",
+            f"`state`: the path {path!r} has a line break or another control character",
+            hint="Name a `state` elsewhere, or rename the folder",
+            where=str(spec.state_place),
+        )
+    # Of the project's folder, whatever stands in its name: `job@2`, `50%`.
+    return DatabaseUrl.parse(f"{scheme}:///{quote(path, safe='/:')}{mark}{query}")
 
 
 def resolve_receivers(

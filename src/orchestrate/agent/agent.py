@@ -64,6 +64,7 @@ BLOCKER_SECONDS = 1.0
 POOLER_TRIES = 5
 SNAPSHOT_SECONDS = 10.0
 TEXT_LIMIT = 500
+MESSAGE_LIMIT = 4000
 SHORTEST_SECRET = 3
 TEXTS_KEPT = 200
 CHANGES_TOLD = 20
@@ -125,8 +126,15 @@ def digest_of(rows: dict[str, Rows], ordered: Sequence[str]) -> str:
 
 def cut(text: str, limit: int = TEXT_LIMIT) -> str:
     """Return a statement on one line, shortened."""
-    text = " ".join(text.split())
+    text = printable(" ".join(text[: limit * 4].split()))
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Return a text without what moves a terminal's cursor, turns its direction, or is no text."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else " " if one.isspace() else "" for one in text)
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -157,8 +165,10 @@ def first_line(error: BaseException) -> str:
         if deeper is not None:
             return first_line(deeper)
     if kind.__name__ == "CommandError" and kind.__module__.startswith("alembic") and lines:
-        return lines[0]
-    return f"{kind.__name__}: {ROW_VALUE.sub(hidden, lines[0])}" if lines else kind.__name__
+        return printable(lines[0][:MESSAGE_LIMIT])
+    if not lines:
+        return kind.__name__
+    return f"{kind.__name__}: {ROW_VALUE.sub(hidden, printable(lines[0][:MESSAGE_LIMIT]))}"
 
 
 ROW_VALUE = re.compile(r"(Duplicate entry |Incorrect [\w ]+ value: )'.*'( for (?:key|column) )")
@@ -1099,12 +1109,7 @@ class Project:
             raise Refusal(
                 "project-unreadable", "this Alembic is too old for pyproject.toml (1.16 reads it)"
             ) from None
-        # A folder named `100%` is no interpolation: Alembic gives its name as it is.
-        here = config.file_config.defaults().get("here")
-        if here and "%" in here and "%%" not in here:
-            config.file_config.defaults()["here"] = here.replace("%", "%%")
-        if not config.file_config.has_section(config.config_ini_section):
-            config.file_config.add_section(config.config_ini_section)
+        self._prepare_sections(config, path)
         for key, value in (fields.get("options") or {}).items():
             config.set_main_option(key, str(value).replace("%", "%%"))
         if fields.get("script_location"):
@@ -1114,6 +1119,21 @@ class Project:
             config.set_main_option("version_locations", joined)
             config.set_main_option("version_path_separator", "os")
         return config
+
+    @staticmethod
+    def _prepare_sections(config: Any, path: str | None) -> None:
+        """Read the ini file, whose section need not be there."""
+        try:
+            read = config.file_config
+        except Exception as error:
+            said = printable(" ".join(str(error).split()))
+            raise Refusal("project-unreadable", f"`{path}` cannot be read: {said}") from None
+        # A folder named `100%` is no interpolation: Alembic gives its name as it is.
+        here = read.defaults().get("here")
+        if here and "%" in here and "%%" not in here:
+            read.defaults()["here"] = here.replace("%", "%%")
+        if not read.has_section(config.config_ini_section):
+            read.add_section(config.config_ini_section)
 
     def configuration_files(self) -> Iterator[str]:
         """Yield the files that Alembic's configuration is read from."""
@@ -3259,6 +3279,7 @@ def loading(job: Job) -> Iterator[Any]:
         raise
     except BaseException as error:
         refuse_duplicates(told)
+        refuse_gaps(told)
         raise unreadable(job, error) from None
     refuse_duplicates(told)
 
@@ -3288,6 +3309,13 @@ def refuse_duplicates(told: Iterable[str]) -> None:
             raise Refusal("project-unreadable", f"two files have one identifier: {text}")
 
 
+def refuse_gaps(told: Iterable[str]) -> None:
+    """Refuse a revision whose predecessor has no file: Alembic warns, and fails on its name."""
+    for text in told:
+        if "is not present" in text:
+            raise Refusal("project-unreadable", f"a revision's file is missing: {text}")
+
+
 def as_tuple(value: Any) -> tuple[str, ...]:
     """Return what Alembic keeps as None, one text or several as a tuple."""
     if value is None:
@@ -3307,8 +3335,8 @@ def revision_fields(job: Job, revision: Any, folder: str) -> Json:
         "down": list(as_tuple(revision.down_revision)),
         "depends_on": list(as_tuple(revision._resolved_dependencies)),
         "labels": sorted(as_tuple(revision._orig_branch_labels)),
-        "title": title[0] if title else "",
-        "file": shown.replace(os.sep, "/"),
+        "title": printable(title[0]) if title else "",
+        "file": shown.replace(os.sep, "/").encode("utf-8", "backslashreplace").decode("utf-8"),
         "sha256": job.files.sha256(path),
         "downgrade": downgrade,
         "leaves_transaction": leaves,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrate.cli.given import TEXT
 from orchestrate.cli.invocation import (
     Invocation,
     environment_argument,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @environment_argument
-@click.option("--to", default=None, help="Where to: whatever `alembic upgrade` takes.")
+@click.option("--to", type=TEXT, help="Where to: whatever `alembic upgrade` takes.")
 @click.option("--yes", is_flag=True, help="Do not ask for the environment's name.")
 @click.option("--wait", is_flag=True, help="Wait until the window opens.")
 @override_options

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from orchestrate.cli.given import TEXT
 from orchestrate.cli.invocation import Invocation, global_options
 from orchestrate.errors import OrchestrateError
 
@@ -15,7 +16,7 @@ _ACTIONS = ("revoke",)
 @click.command()
 @click.argument("plan", metavar="[ENV|PLAN.json|PLAN]", required=False)
 @click.option("--env", "environment", metavar="ENV", help="The plan that ENV would get now.")
-@click.option("--to", default=None, help="With ENV: where to, as for `plan`.")
+@click.option("--to", type=TEXT, help="With ENV: where to, as for `plan`.")
 @click.option("--comment", metavar="TEXT", help="What the journal keeps beside it.")
 @click.option(
     "--as", "name", metavar="EMAIL", help="Who approves; else ORCHESTRATE_USER, else git."

@@ -17,6 +17,7 @@ from orchestrate.cli.invocation import (
 )
 from orchestrate.domain.drift import Against, DriftReport
 from orchestrate.errors import ExitStatus, OrchestrateError
+from orchestrate.stores.plan_files import write_file
 
 if TYPE_CHECKING:
     from orchestrate.cli.drifting import Looked
@@ -195,13 +196,5 @@ def _put(invocation: Invocation, text: str, out: Path | None) -> None:
 
 def _write(invocation: Invocation, text: str, out: Path) -> None:
     """Write a report to a file as a whole or not at all."""
-    content = click.unstyle(text) + "\n"
-    try:
-        part = out.with_name(f".{out.name}.part")
-        part.write_text(content, encoding="utf-8")
-        part.replace(out)
-    except OSError as error:
-        raise OrchestrateError(
-            "usage", f"`{out}` cannot be written: {error.strerror}", hint="Name another file"
-        ) from error
+    write_file(out, click.unstyle(text) + "\n")
     invocation.say(f"The report is in {out}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrate.cli.given import PLACE, TEXT
 from orchestrate.cli.invocation import Invocation, environments_argument, global_options
 from orchestrate.errors import ExitStatus, OrchestrateError
 
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @environments_argument
-@click.option("--to", default=None, help="Where to: whatever `alembic upgrade` takes.")
-@click.option("--out", type=click.Path(path_type=Path), help="Save the plan for `apply FILE`.")
+@click.option("--to", type=TEXT, help="Where to: whatever `alembic upgrade` takes.")
+@click.option("--out", type=PLACE, help="Save the plan for `apply FILE`.")
 @click.option(
     "--sql",
     "sql_folder",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Write each revision's SQL, up and down, into this folder.",
 )
 @click.option("--lint", is_flag=True, help="Say what the revisions lose and lock there.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 import click
 
+from orchestrate.cli.given import TEXT
 from orchestrate.cli.invocation import (
     Invocation,
     environment_argument,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @environment_argument
-@click.option("--to", default=None, help="Where to: whatever `alembic upgrade` takes.")
+@click.option("--to", type=TEXT, help="Where to: whatever `alembic upgrade` takes.")
 @click.option(
     "--from",
     "source",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from orchestrate.cli.given import TEXT
 from orchestrate.cli.invocation import Invocation, global_options, override_options
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, type=TEXT)
 @click.option("--env", "environment", metavar="ENV", help="The unfinished run of this environment.")
 @click.option(
     "--retry",
@@ -57,7 +58,7 @@ def resume(
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", type=TEXT)
 @global_options
 @click.pass_obj
 def abort(invocation: Invocation, *, run: str) -> int:

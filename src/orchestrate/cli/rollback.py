@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrate.cli.given import PLACE, TEXT
 from orchestrate.cli.invocation import (
     Invocation,
     environment_argument,
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @environment_argument
-@click.option("--to", default=None, help="Where to: whatever `alembic downgrade` takes.")
-@click.option("--run", default=None, metavar="RUN", help="Undo exactly what this run did.")
-@click.option("--backup", default=None, metavar="ID", help="Put this copy back, replacing all.")
+@click.option("--to", type=TEXT, help="Where to: whatever `alembic downgrade` takes.")
+@click.option("--run", type=TEXT, metavar="RUN", help="Undo exactly what this run did.")
+@click.option("--backup", type=TEXT, metavar="ID", help="Put this copy back, replacing all.")
 @click.option(
     "--sql",
     "sql_folder",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Write each revision's SQL, down and up, into this folder.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask for the environment's name.")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from orchestrate.cli.given import PLACE, TEXT
 from orchestrate.cli.invocation import (
     RUNBOOK_FORMATS,
     Invocation,
@@ -18,9 +19,9 @@ from orchestrate.errors import OrchestrateError
 
 @click.command()
 @environment_argument
-@click.option("--to", default=None, help="Where to, of a plan that is made for it.")
-@click.option("--run", default=None, metavar="RUN", help="The plan of this run, as it went.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write it to this file.")
+@click.option("--to", type=TEXT, help="Where to, of a plan that is made for it.")
+@click.option("--run", type=TEXT, metavar="RUN", help="The plan of this run, as it went.")
+@click.option("--out", type=PLACE, help="Write it to this file.")
 @click.option(
     "--eject",
     is_flag=True,

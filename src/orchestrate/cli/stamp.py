@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from orchestrate.cli.given import TEXT
 from orchestrate.cli.invocation import (
     Invocation,
     environment_argument,
@@ -16,7 +17,7 @@ from orchestrate.errors import OrchestrateError
 
 @click.command()
 @environment_argument
-@click.argument("revisions", nargs=-1, metavar="REV...")
+@click.argument("revisions", nargs=-1, metavar="REV...", type=TEXT)
 @click.option("--purge", is_flag=True, help="Forget what is recorded first, unknown revisions too.")
 @click.option("--yes", is_flag=True, help="Do not ask for the environment's name.")
 @override_options

@@ -33,7 +33,8 @@ class CachedFiles:
 
     def write(self, name: str, value: Mapping[str, Any]) -> None:
         """Keep a value under a name, and remove the oldest of too many."""
-        with contextlib.suppress(OSError):
+        # UnicodeError: the name of a file may be no text at all.
+        with contextlib.suppress(OSError, UnicodeError):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle, partial = tempfile.mkstemp(dir=self.folder, prefix=f".{self.kind}-")
             with os.fdopen(handle, "w", encoding="utf-8") as file:

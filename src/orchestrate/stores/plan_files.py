@@ -18,17 +18,27 @@ from orchestrate.planning.digests import plan_digest
 def write_file(path: Path, text: str) -> None:
     """Write a file under another name and rename it, so that no reader sees half of it.
 
-    Raises `usage` when the folder does not exist or cannot be written.
+    What is no file (a pipe, `/dev/stdout`) is written to; a link stays one. Raises `usage` when the
+    folder does not exist or cannot be written.
     """
     try:
+        if path.exists() and not path.is_file():
+            with path.open("w", encoding="utf-8") as file:
+                file.write(text)
+            return
+        path = path.resolve()
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files for the owner alone; a plan holds no secret and is there to be read.
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(path)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            # mkstemp makes files for the owner alone; a plan has no secret and is there to be read.
+            Path(name).chmod(0o666 & ~_umask())
+            Path(name).replace(path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise OrchestrateError(
             "usage",
@@ -65,7 +75,7 @@ def plan_from_text(text: str, *, where: str) -> Plan:
     """Return the plan of a text; raises `plan-unreadable` as `read_plan` does."""
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise OrchestrateError(
             "plan-unreadable",
             f"This is no JSON: {error}",

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from orchestrate.domain.database_url import DatabaseUrl
 from orchestrate.domain.secrets import Secret
 from orchestrate.stores.state.backends import BACKENDS, OTHER, Backend
 from orchestrate.stores.state.failures import Failures, hidden_parts
@@ -107,7 +108,7 @@ class Database:
 
     def _parsed(self, secret: Secret) -> URL:
         try:
-            url = make_url(secret.reveal())
+            url = sqlalchemy_url(secret)
         except (SQLAlchemyError, ValueError):
             # What cannot be parsed cannot be cleaned either: SQLAlchemy's message may quote it.
             raise self.failures.make(
@@ -188,6 +189,18 @@ class Database:
             if extra
             else "Install that driver beside orchestrate",
         )
+
+
+def sqlalchemy_url(secret: Secret) -> URL:
+    """Return SQLAlchemy's own of a URL; raises what `make_url` does.
+
+    The name of a file is decoded as `DatabaseUrl` does it: SQLAlchemy does so from 2.1 on.
+    """
+    text = secret.reveal()
+    url = make_url(text)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return url
+    return url.set(database=DatabaseUrl.parse(text).database)
 
 
 def _listen(engine: Engine, backend: Backend) -> None:

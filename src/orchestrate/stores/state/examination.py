@@ -6,12 +6,11 @@ import os
 from pathlib import Path
 
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrate.domain.secrets import Secret
 from orchestrate.stores.state import tables
-from orchestrate.stores.state.database import Database
+from orchestrate.stores.state.database import Database, sqlalchemy_url
 from orchestrate.stores.state.failures import Failures
 from orchestrate.stores.state.schema import schema_version
 
@@ -48,7 +47,7 @@ def examine_state(url: Secret, *, safe_url: str) -> str:
 def _file_of(url: Secret) -> Path | None:
     """Return the file of a SQLite store; opening the store would create it."""
     try:
-        parsed = make_url(url.reveal())
+        parsed = sqlalchemy_url(url)
     except (SQLAlchemyError, ValueError):
         return None  # opening it says so better
     name = parsed.database

@@ -1,0 +1,134 @@
+"""What scripts, checkouts and folders bring along: empty values, odd names, files that are none."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.support.databases import Database, sqlite_database
+from tests.support.projects import Project
+from tests.support.workspace import Workspace
+
+SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def three(workspace: Workspace, database: Database) -> Workspace:
+    """Three revisions, nothing applied."""
+    workspace.project.linear(3)
+    return workspace.environment("dev", database)
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("apply", "dev", "--to", "", "--yes"),
+        ("plan", "dev", "--to", " "),
+        ("plan", "dev", "--sql", ""),
+        ("plan", "dev", "--out", ""),
+        ("rollback", "dev", "--to", "", "--yes"),
+        ("rollback", "dev", "--run", "", "--yes"),
+        ("stamp", "dev", "", "--yes"),
+    ],
+)
+def test_an_empty_value_is_no_destination(
+    three: Workspace, database: Database, words: tuple[str, ...]
+) -> None:
+    before = sorted(three.folder.iterdir())
+    refused = three.call(*words)
+    assert refused.status == 2
+    assert "is empty, as from a variable that is not set" in refused.stderr
+    assert not database.path.exists() or database.heads() == []
+    assert sorted(three.folder.iterdir()) == before
+
+
+@SQLITE
+def test_what_is_no_file_is_written_to(three: Workspace, tmp_path: Path) -> None:
+    """A pipe gets its text, a link stays one."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    told: list[str] = []
+    reader = threading.Thread(target=lambda: told.append(pipe.read_text()))
+    reader.start()
+    three.ok("plan", "dev", "--out", str(pipe))
+    reader.join(timeout=30)
+    assert '"format"' in told[0]
+    assert pipe.is_fifo()
+    kept, link = tmp_path / "kept.json", tmp_path / "link.json"
+    kept.write_text("older")
+    link.symlink_to(kept)
+    three.ok("drift", "dev", "--out", str(link))
+    assert link.is_symlink()
+    assert kept.read_text() != "older"
+    three.ok("plan", "dev", "--out", "/dev/null")
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("name", ["job@2", "50%25 off", "per%cent", "what?x=1"])
+def test_a_folder_of_any_name_keeps_its_own_journal(tmp_path: Path, name: str) -> None:
+    project = Project(tmp_path / "all" / name).linear(1)
+    space = Workspace(folder=project.folder, project=project).spec(include="environments/*.yaml")
+    space.environment("dev", sqlite_database(tmp_path / "dev.db"))
+    space.ok("apply", "dev", "--yes")
+    assert (project.folder / ".orchestrate" / "state.db").is_file()
+    assert [one.name for one in (tmp_path / "all").iterdir()] == [name]
+    assert "succeeded" in space.ok("history").stdout
+    assert "can be read and written" in space.ok("doctor", "dev").stdout
+
+
+@SQLITE
+def test_a_revision_without_its_file(three: Workspace) -> None:
+    """As after a merge that lost one: which, and of which revision, is said."""
+    three.project.revision_file("r002").unlink()
+    refused = three.call("plan", "dev")
+    assert refused.status == 1
+    assert "a revision's file is missing" in refused.stderr
+    assert "r002 referenced from" in refused.stderr
+
+
+@SQLITE
+@pytest.mark.parametrize("content", [b"\xff\xfe[\x00", b"[alembic]\na = 1\na = 2\n", b"no section"])
+def test_an_ini_file_that_cannot_be_read(three: Workspace, content: bytes) -> None:
+    (three.folder / "alembic.ini").write_bytes(content)
+    refused = three.call("plan", "dev")
+    assert refused.status == 1
+    assert "project-unreadable" in refused.stderr
+    assert "alembic.ini` cannot be read" in refused.stderr
+
+
+@SQLITE
+def test_titles_and_messages_move_no_cursor(three: Workspace) -> None:
+    three.project.revision(
+        "r004",
+        down="r003",
+        doc="red \\x1b[1A\\x1b[2K \\u202eabc \\udcff tail",
+        upgrade='raise ValueError("\\x1b[2J" + "x" * 100_000)',
+    )
+    shown = three.ok("plan", "dev", "--format", "json").json()["steps"][3]["title"]
+    assert shown == "red [1A[2K abc  tail"
+    failed = three.call("apply", "dev", "--yes")
+    assert failed.status == 1
+    assert "\x1b" not in failed.stderr
+    assert len(failed.stderr) < 20_000
+
+
+@SQLITE
+def test_a_file_whose_name_is_no_text(three: Workspace) -> None:
+    path = three.project.revision("r004", down="r003").revision_file("r004")
+    path.rename(os.fsdecode(os.fsencode(path.parent) + b"/caf\xe9.py"))
+    done = three.ok("apply", "dev", "--yes", "--format", "json")
+    assert done.events()[-1]["status"] == "succeeded"
+    three.ok("history", "--verify")
+
+
+@SQLITE
+def test_a_plan_file_of_brackets(three: Workspace, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    file.write_text("[" * 100_000)
+    refused = three.call("apply", str(file), "--yes")
+    assert refused.status == 2
+    assert "plan-unreadable" in refused.stderr
