@@ -112,6 +112,13 @@ def listed(name: str, *down: str, file: str = "", **more: tuple[str, ...]) -> Li
     )
 
 
+def test_a_file_that_is_missing() -> None:
+    """What follows it is no head of its own, and a merge would not mend it."""
+    (finding,) = project_findings([listed("a"), listed("c", "b")])
+    assert (finding.code, finding.where) == ("missing-file", listed("c").file)
+    assert "follows b" in finding.message
+
+
 def test_several_heads() -> None:
     """Unless all but one are branches with a label, which are meant to stay apart."""
     forked = [listed("a"), listed("b", "a"), listed("c", "a")]

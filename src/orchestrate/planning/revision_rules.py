@@ -234,7 +234,22 @@ def _said(kind: TypeText) -> str:
 
 def project_findings(revisions: Sequence[Listed]) -> tuple[Finding, ...]:
     """Return what shows only when all revisions of a project are seen together."""
-    return (*_heads(revisions), *_prefixes(revisions))
+    # Where a link is missing, what looks like another head is none.
+    return (*(tuple(_gaps(revisions)) or _heads(revisions)), *_prefixes(revisions))
+
+
+def _gaps(revisions: Sequence[Listed]) -> Iterator[Finding]:
+    known = {one.revision for one in revisions}
+    for one in revisions:
+        for down in one.down:
+            if down not in known:
+                yield found(
+                    "missing-file",
+                    f"follows {down}, of which no file says that it is it",
+                    where=one.file,
+                    hint="Alembic loads nothing then: bring the file back, or name the revision "
+                    "that comes before",
+                )
 
 
 def _heads(revisions: Sequence[Listed]) -> Iterator[Finding]:

@@ -68,6 +68,11 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
             policy="multiple-heads",
             title="The project has several heads",
         ),
+        "missing-file": Rule(
+            severity="warning",
+            needs="project",
+            title="A revision follows one that has no file",
+        ),
         "duplicate-prefix": Rule(
             severity="warning", needs="project", title="Two files have the same number in front"
         ),
