@@ -132,3 +132,13 @@ def test_a_plan_file_of_brackets(three: Workspace, tmp_path: Path) -> None:
     refused = three.call("apply", str(file), "--yes")
     assert refused.status == 2
     assert "plan-unreadable" in refused.stderr
+
+
+@SQLITE
+def test_what_editors_leave_is_no_environment(three: Workspace) -> None:
+    folder = three.folder / "environments"
+    (folder / ".#dev.yaml").symlink_to("someone@host.1234")
+    (folder / ".dev.yaml.swp").write_bytes(b"\0")
+    (folder / "._dev.yaml").write_bytes(b"\0\5\26")
+    three.ok("validate")
+    assert three.ok("status", "--format", "json").json()["environments"][0]["name"] == "dev"

@@ -101,7 +101,9 @@ def _named(plan: str | None, environment: str | None) -> str:
 @click.command()
 @click.argument("words", nargs=-1, metavar="[revoke] [ENV|PLAN.json|PLAN|APPROVAL]...")
 @click.option("--env", "environment", metavar="ENV", help="Those of this environment alone.")
-@click.option("--limit", default=50, show_default=True, help="How many at the most.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="How many at the most."
+)
 @click.option("--reason", metavar="TEXT", help="revoke: why; kept in the journal.")
 @global_options
 @click.pass_obj

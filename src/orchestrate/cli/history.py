@@ -11,7 +11,13 @@ from orchestrate.errors import OrchestrateError
 @click.command()
 @environment_argument
 @click.option("--verify", is_flag=True, help="Check the journal's hash chain.")
-@click.option("--limit", default=50, show_default=True, help="How many runs at the most.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="How many runs at the most.",
+)
 @global_options
 @click.pass_obj
 def history(

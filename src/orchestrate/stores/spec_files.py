@@ -176,7 +176,12 @@ class _Loader:
                 return []
             return [path]
         try:
-            matches = sorted(path for path in _glob(self.folder, pattern) if path.is_file())
+            # An editor's lock and what a system leaves beside a file begin with a dot, as in shells.
+            matches = sorted(
+                path
+                for path in _glob(self.folder, pattern)
+                if path.is_file() and not path.name.startswith(".")
+            )
         except (ValueError, OSError, NotImplementedError):
             self._error("bad-value", f"`include`: `{pattern}` is no pattern for files", place)
             return []
