@@ -142,3 +142,24 @@ def test_what_editors_leave_is_no_environment(three: Workspace) -> None:
     (folder / "._dev.yaml").write_bytes(b"\0\5\26")
     three.ok("validate")
     assert three.ok("status", "--format", "json").json()["environments"][0]["name"] == "dev"
+
+
+@SQLITE
+def test_a_journal_that_somebody_removes_during_a_run(
+    three: Workspace, database: Database, tmp_path: Path
+) -> None:
+    """The run does not end as if it were on record."""
+    store = three.folder / ".orchestrate"
+    three.project.revision(
+        "r004",
+        down="r003",
+        first="import shutil",
+        upgrade=f"shutil.move({str(store)!r}, {str(tmp_path / 'elsewhere')!r})",
+    )
+    three.project.revision("r005", down="r004")
+    stopped = three.call("apply", "dev", "--yes")
+    assert stopped.status == 6
+    assert "was removed or replaced while it was in use" in stopped.stderr
+    assert database.heads() == ["r004"]
+    three.ok("apply", "dev", "--yes")
+    assert database.heads() == ["r005"]

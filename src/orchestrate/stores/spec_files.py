@@ -176,7 +176,7 @@ class _Loader:
                 return []
             return [path]
         try:
-            # An editor's lock and what a system leaves beside a file begin with a dot, as in shells.
+            # What editors and systems leave beside a file begins with a dot; shells skip it, too.
             matches = sorted(
                 path
                 for path in _glob(self.folder, pattern)

@@ -44,6 +44,8 @@ class Database:
         # SQLite lets waiting writers poll, and one of them can be unlucky for long; among threads
         # of one process a lock is fair and quick.
         self._one_writer = threading.Lock() if self.backend.file else None
+        self._written: tuple[int, int] | None = None
+        """Which file was written to: device and inode."""
 
     @property
     def file(self) -> Path | None:
@@ -56,6 +58,7 @@ class Database:
     def close(self) -> None:
         """Close every connection. Safe to repeat; a later use opens new ones."""
         self._engine.dispose()
+        self._written = None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -71,6 +74,7 @@ class Database:
         outcome is not known, which the error's `details["outcome"]` says.
         """
         with self._translated(), self._turn(), self._engine.connect() as connection:
+            self._refuse_another_file()
             connection.execution_options(**{_BEGIN: self.backend.begin_write})
             transaction = connection.begin()
             try:
@@ -90,6 +94,26 @@ class Database:
         """Open a connection to a file on which nothing is begun."""
         with self._translated(), self._engine.connect() as connection:
             yield connection.execution_options(**{_BEGIN: None})
+
+    def _refuse_another_file(self) -> None:
+        """Refuse to go on writing to a file that its path no longer leads to."""
+        path = self.file
+        if path is None:
+            return
+        try:
+            status = path.stat()
+            found: tuple[int, int] | None = (status.st_dev, status.st_ino)
+        except OSError:
+            found = None
+        if self._written is None:
+            self._written = found
+        elif found != self._written:
+            raise self.failures.make(
+                f"The state store `{self.failures.safe_url}` was removed or replaced while it was "
+                "in use",
+                hint="What was recorded in it since is lost; `orchestrate status` shows where each "
+                "database is",
+            )
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
