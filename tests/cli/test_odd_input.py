@@ -163,3 +163,14 @@ def test_a_journal_that_somebody_removes_during_a_run(
     assert database.heads() == ["r004"]
     three.ok("apply", "dev", "--yes")
     assert database.heads() == ["r005"]
+
+
+@SQLITE
+def test_a_format_that_a_command_does_not_know(three: Workspace) -> None:
+    """Wherever it stands."""
+    for words in (("--format", "sarif", "plan", "dev"), ("plan", "dev", "--format", "sarif")):
+        refused = three.call(*words)
+        assert refused.status == 2
+        assert refused.stdout == ""
+        assert "sarif" in refused.stderr
+    three.ok("--format", "json", "plan", "dev").json()

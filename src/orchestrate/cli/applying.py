@@ -62,7 +62,7 @@ def apply_environment(
         plan = gated(bench, environment, seen, prepared.plan, prepared.verdict)
         if not plan.steps:
             return nothing_to_do(bench, plan, remark=_left_open(bench, plan))
-        show_plan(bench, plan)
+        show_plan(bench, plan, yes=yes)
         refuse_closed(bench, plan)
         confirm(bench, plan, yes=yes)
         return carry_out(
@@ -105,7 +105,7 @@ def apply_file(bench: Workbench, path: Path, *, to: str | None, yes: bool, wait:
             plan = judged_anew(bench, environment, seen, plan, chain)
             plan = gated(bench, environment, seen, plan, verdict)
             session.load_revisions()
-            show_plan(bench, plan)
+            show_plan(bench, plan, yes=yes)
             refuse_closed(bench, plan)
             confirm(bench, plan, yes=yes)
             return carry_out(

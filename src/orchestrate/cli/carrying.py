@@ -63,6 +63,7 @@ def carry_out(
 
     Raises `lease-held`, `stale-plan`, `identity-changed`, `state-unavailable`.
     """
+    bench.invocation.need_no_reader()
     observation = session.observation
     if observation is None:
         raise AssertionError
@@ -80,8 +81,7 @@ def carry_out(
     with notices.finishing(), kept_lease(bench.state, wanted, bench.clock) as lease:
         _await_lock(bench, session, observation, patience=60.0 if run else 5.0)
         observation = session.observe_again()
-        moves = any(step.kind in {"upgrade", "downgrade"} for step in plan.steps)
-        sizes = known_sizes(session) if moves and observation.tables else ()
+        sizes = known_sizes(session) if _moves(plan) and observation.tables else ()
         # The agent reads the schema while we look at the journal and make the start durable.
         reading = session.schema_soon() if run is None and _reads_first(plan, run) else None
         run = still_so(bench, plan, observation, chain, run, others=others)
@@ -147,6 +147,10 @@ def carry_out(
                 one.kill()
         seconds = time.monotonic() - began
     return tell(bench, plan, name, outcome, seconds=seconds, before=run.done if run else 0)
+
+
+def _moves(plan: Plan) -> bool:
+    return any(step.kind in {"upgrade", "downgrade"} for step in plan.steps)
 
 
 def _reads_first(plan: Plan, run: RunState | None) -> bool:

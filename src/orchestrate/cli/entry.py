@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from orchestrate.adapters.agent_start import SparePlace, start_spare
+from orchestrate.cli.streams import OutputLostError, standard_streams
 from orchestrate.errors import ExitStatus, OrchestrateError
 from orchestrate.stores.spec_place import spec_path
 
@@ -49,17 +50,18 @@ def program() -> NoReturn:
     Alembic and pydantic takes longer than many a command, and so would collecting garbage while
     they are imported.
     """
+    output = standard_streams()
     gc.set_threshold(200_000, 20, 20)
     spare = spare_for(sys.argv[1:])
     from orchestrate.cli.main import main  # noqa: PLC0415  (see the module)
 
     status: int | str | None = 0
     try:
-        main(spare=spare)
+        main(spare=spare, output=output)
     except SystemExit as ended:
         status = ended.code
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, OutputLostError):
             stream.flush()
     os._exit(status if isinstance(status, int) else ExitStatus.FAILED)
 
@@ -73,7 +75,7 @@ def spare_for(arguments: Sequence[str]) -> SparePlace | None:
     command = next((one for one in words if not _is_option(one, words)), None)
     if command not in LOOKING or {"-h", "--help"} & set(arguments):
         return None
-    with contextlib.suppress(OrchestrateError):
+    with contextlib.suppress(OrchestrateError, OSError):  # OSError: the folder we are in is gone
         return start_spare(spec_path(_spec(arguments), start=Path.cwd()).parent)
     return None
 

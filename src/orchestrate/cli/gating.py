@@ -342,8 +342,10 @@ def refuse_stale(bench: Workbench, plan: Plan, observation: Observation, chain: 
         )
 
 
-def show_plan(bench: Workbench, plan: Plan) -> None:
-    """Print the plan that is about to be confirmed."""
+def show_plan(bench: Workbench, plan: Plan, *, yes: bool) -> None:
+    """Print the plan that is about to be confirmed; with `--yes` it is, whoever reads it."""
+    if yes:
+        bench.invocation.need_no_reader()
     if bench.invocation.format != "json":
         bench.invocation.data(plan_text(plan))
         bench.invocation.data("")

@@ -75,7 +75,7 @@ def init(
     from orchestrate.adapters.surroundings import look_around  # noqa: PLC0415  (`--help` is quick)
     from orchestrate.stores.new_spec import checked_spec, put_in_place  # noqa: PLC0415
 
-    path = (Path.cwd() / (invocation.spec or "migrations.yaml")).absolute()
+    path = (invocation.folder / (invocation.spec or "migrations.yaml")).absolute()
     root, name = path.parent, path.name
     if not root.is_dir():
         raise OrchestrateError("usage", f"There is no folder {root}")

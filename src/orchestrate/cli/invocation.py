@@ -7,6 +7,7 @@ Global options are taken before and after the command's name; both places write 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -23,6 +24,7 @@ from orchestrate.adapters.agent_start import SparePlace
 from orchestrate.adapters.own_secrets import own_secrets
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.spare_agent import SpareAgent
+from orchestrate.cli.streams import Output
 from orchestrate.errors import OrchestrateError
 from orchestrate.run.interruption import Interruption, ended_by_sigterm, heeding_signals
 
@@ -41,7 +43,7 @@ def colour() -> bool | None:
 class Invocation:
     """One call of the program: its global options, and the secrets it must never print."""
 
-    def __init__(self, spare: SparePlace | None = None) -> None:
+    def __init__(self, spare: SparePlace | None = None, output: Output | None = None) -> None:
         self.spec: Path | None = None
         self.format: Format = "text"
         self.no_input = False
@@ -51,6 +53,7 @@ class Invocation:
         self.reason: str | None = None
         self.redactor = Redactor(own_secrets())
         self.spare = SpareAgent(self.redactor, spare)
+        self._output = output
         self._log: Path | None = None
         self._closers: list[Callable[[], None]] = [self.spare.close]
 
@@ -94,6 +97,11 @@ class Invocation:
         """Tell where tracebacks were written, if any were."""
         if self._log is not None:
             self.complain(f"debug: tracebacks are in {self._log}")
+
+    def need_no_reader(self) -> None:
+        """From now on drop what cannot be printed: a run is not to stop because nobody reads."""
+        if self._output is not None:
+            self._output.needed = False
 
     def data(self, text: str) -> None:
         """Print what was asked for, on standard output."""
@@ -141,6 +149,21 @@ class Invocation:
         click.echo(self.redacted(text), err=True, color=colour())
 
     @property
+    def folder(self) -> Path:
+        """Return the folder that the call is made in. Raises `usage` where that was removed."""
+        try:
+            return Path.cwd()
+        except OSError as error:
+            if self.spec is not None and self.spec.expanduser().is_absolute():
+                return self.spec.expanduser().parent  # nothing is looked for from here
+            gone = "is gone" if isinstance(error, FileNotFoundError) else f"has no path: {error}"
+            raise OrchestrateError(
+                "usage",
+                f"The current folder {gone}",
+                hint="Go to another folder, or name the spec in full: `--spec /PATH/TO/FILE`",
+            ) from error
+
+    @property
     def may_ask(self) -> bool:
         """Return whether there is a person to ask."""
         return not self.no_input and sys.stdin.isatty()
@@ -177,9 +200,21 @@ def options_with(
     """Add the same options to a command that prints its data in these formats."""
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def checked(*arguments: Any, **named: Any) -> Any:
+            # Given before the command, it was taken for one that knows more formats.
+            chosen = click.get_current_context().find_object(Invocation)
+            if chosen is not None and chosen.format not in formats:
+                raise OrchestrateError(
+                    "usage",
+                    f"`--format {chosen.format}` is not one of this command's: "
+                    f"{', '.join(formats)}",
+                )
+            return command(*arguments, **named)
+
         for option in reversed(_options(formats)):
-            command = option(command)
-        return command
+            checked = option(checked)
+        return checked
 
     return add
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import os
 import sys
 from dataclasses import asdict
 from typing import Any, Final
@@ -25,6 +24,7 @@ from orchestrate.cli.invocation import (
     colour,
     options_with,
 )
+from orchestrate.cli.streams import Output, OutputLostError
 from orchestrate.domain.findings import Finding
 from orchestrate.domain.snapshot import Difference
 from orchestrate.errors import ExitStatus, OrchestrateError
@@ -106,13 +106,19 @@ def cli() -> None:
     """
 
 
-def main(arguments: list[str] | None = None, *, spare: SparePlace | None = None) -> None:
+def main(
+    arguments: list[str] | None = None,
+    *,
+    spare: SparePlace | None = None,
+    output: Output | None = None,
+) -> None:
     """Run the command line and exit with the status of design section 4.
 
-    `spare` is an agent that was started before it was known whether the spec asks for it.
+    `spare` is an agent that was started before it was known whether the spec asks for it; `output`
+    is standard output, if it can be told to fail no more.
     """
     given = sys.argv[1:] if arguments is None else arguments
-    invocation = Invocation(spare)
+    invocation = Invocation(spare, output)
     try:
         status = cli.main(
             args=given,
@@ -121,6 +127,7 @@ def main(arguments: list[str] | None = None, *, spare: SparePlace | None = None)
             obj=invocation,
             color=colour(),  # of what Click itself prints: help, prompts
         )
+        sys.stdout.flush()  # what cannot be written is to be known before the status is
         _leave(int(status or 0))
     except click.exceptions.Exit as ended:
         _leave(ended.exit_code)
@@ -138,8 +145,9 @@ def main(arguments: list[str] | None = None, *, spare: SparePlace | None = None)
         _leave(ExitStatus.USAGE)
     except BrokenPipeError:
         # The reader of our output went away (`| head`); that is no failure of ours.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave(ExitStatus.FAILED)
+    except OutputLostError as error:
+        _report_lost(error, invocation)
         _leave(ExitStatus.FAILED)
     except OrchestrateError as error:
         _report(error, invocation)
@@ -153,7 +161,7 @@ def main(arguments: list[str] | None = None, *, spare: SparePlace | None = None)
 
 
 def _leave(status: int) -> None:
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, OutputLostError):
         sys.stdout.flush()
     sys.exit(status)
 
@@ -195,6 +203,17 @@ def _report(error: OrchestrateError, invocation: Invocation) -> None:
 
     lines += more_lines(page_of(error.trouble, error.code))
     invocation.complain("\n".join(lines))
+
+
+def _report_lost(error: OutputLostError, invocation: Invocation) -> None:
+    """Tell that data was lost on its way out; it has no code, for nothing of ours has failed."""
+    invocation.record(error)
+    message = f"Standard output could not be written: {error}"
+    if invocation.format == "json":
+        nothing = dict.fromkeys(("hint", "where", "docs"))
+        invocation.error({"code": None, "message": message, **nothing})
+        return
+    invocation.complain(f"{click.style('error', fg='red', bold=True)}: {message}")
 
 
 def _finding_line(finding: Finding) -> str:

@@ -98,7 +98,7 @@ def restore_environment(bench: Workbench, environment: Environment, wanted: Rest
             tool_version=__version__,
         )
         plan = gated(bench, environment, seen, plan, verdict)
-        show_plan(bench, plan)
+        show_plan(bench, plan, yes=wanted.yes)
         refuse_closed(bench, plan)
         confirm(bench, plan, yes=wanted.yes)
         return carry_out(

@@ -104,7 +104,7 @@ def roll_back(
         if wanted.sql_folder is not None:
             count = write_sql(plan, wanted.sql_folder, bench.invocation.redacted)
             bench.invocation.say(f"{count} files of SQL in {wanted.sql_folder}")
-        show_plan(bench, plan)
+        show_plan(bench, plan, yes=yes)
         _refuse_no_way_back(bench, plan, chain, way, blocking)
         refuse_closed(bench, plan)
         confirm(bench, plan, yes=yes)

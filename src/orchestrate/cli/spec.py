@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
@@ -23,7 +22,7 @@ def validate(invocation: Invocation) -> int:
     from orchestrate.adapters.url_sources import check_sources  # noqa: PLC0415
     from orchestrate.stores.spec_files import load_spec  # noqa: PLC0415
 
-    spec = load_spec(invocation.spec, start=Path.cwd())
+    spec = load_spec(invocation.spec, start=invocation.folder)
     found = (
         *spec.findings,
         *check_sources(spec),

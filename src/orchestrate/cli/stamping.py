@@ -100,7 +100,7 @@ def stamp_environment(
         if not steps:
             return nothing_to_do(bench, plan)
         plan = gated(bench, environment, seen, plan, verdict, *own)
-        show_plan(bench, plan)
+        show_plan(bench, plan, yes=yes)
         refuse_closed(bench, plan)
         confirm(bench, plan, yes=yes)
         return carry_out(

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrate.adapters.notifications import can_notify
@@ -57,7 +56,7 @@ class Workbench:
         self.redactor = invocation.redactor
         self._chains: dict[str, Chain] = {}
         self._sightings: dict[str, Sighting | None] = {}
-        self.spec: LoadedSpec = load_spec(invocation.spec, start=Path.cwd())
+        self.spec: LoadedSpec = load_spec(invocation.spec, start=invocation.folder)
         self.roads = Roads(
             ask=invocation.ask_secret if invocation.may_ask else None, redactor=self.redactor
         )
