@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from pathlib import Path
@@ -174,3 +175,15 @@ def test_a_format_that_a_command_does_not_know(three: Workspace) -> None:
         assert refused.stdout == ""
         assert "sarif" in refused.stderr
     three.ok("--format", "json", "plan", "dev").json()
+
+
+@SQLITE
+def test_titles_of_a_plan_file_are_the_revisions_own(three: Workspace, tmp_path: Path) -> None:
+    """They are not in its digest: what somebody wrote into it is not shown."""
+    file = tmp_path / "plan.json"
+    three.ok("plan", "dev", "--out", str(file))
+    title = json.loads(file.read_text())["steps"][0]["title"]
+    file.write_text(file.read_text().replace(json.dumps(title), '"harmless"'))
+    done = three.ok("apply", str(file), "--yes")
+    assert "harmless" not in done.stdout + done.stderr
+    assert title in done.stdout

@@ -18,8 +18,8 @@ from orchestrate.planning.troubles import merge_command
 def planned_anew(plan: Plan, chain: Chain, *, server_undoes_ddl: bool) -> Plan:
     """Return a plan whose steps have what is to be said of their revisions now.
 
-    A plan's file has the findings of its day, and whatever was made of them since: they are not in
-    the digest.
+    A plan's file has the titles and findings of its day, and whatever was made of them since: they
+    are not in the digest.
     """
     steps = []
     for step in plan.steps:
@@ -35,7 +35,8 @@ def planned_anew(plan: Plan, chain: Chain, *, server_undoes_ddl: bool) -> Plan:
             for finding in step_findings(chain.by_id[one], plan.direction, undoes=server_undoes_ddl)
         ]
         kept = [one for one in step.findings if one.code not in _OF_STEPS]
-        steps.append(replace(step, findings=(*new, *kept)))
+        title = step.title if step.parts else chain.by_id[step.revision].title
+        steps.append(replace(step, title=title, findings=(*new, *kept)))
     heads = () if plan.direction != "upgrade" else _heads_findings(plan.to, plan.environment, chain)
     others = tuple(one for one in plan.findings if one.code != "multiple-heads")
     return replace(plan, steps=tuple(steps), findings=(*heads, *others))
