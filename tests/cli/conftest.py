@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.databases import Database
 from tests.support.projects import Project
+from tests.support.waiting import Gate
 from tests.support.workspace import Workspace
 
 
@@ -23,3 +24,9 @@ def one(workspace: Workspace, database: Database) -> Workspace:
     """Start a workspace of six ordinary revisions with the environment `dev`, for each dialect."""
     workspace.project.linear(6)
     return workspace.environment("dev", database)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    """Name a file that a revision waits for."""
+    return Gate(tmp_path / "go")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -13,12 +12,6 @@ from tests.support.waiting import Gate, read_event, read_line, rest
 from tests.support.workspace import Workspace
 
 MAKE = 'op.create_table("{}", sa.Column("id", sa.Integer, primary_key=True))'
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    """Name a file that a revision waits for."""
-    return Gate(tmp_path / "go")
 
 
 @pytest.fixture

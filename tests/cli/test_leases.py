@@ -7,7 +7,6 @@ import json
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
@@ -15,12 +14,6 @@ import yaml
 from tests.support.databases import Database
 from tests.support.waiting import Gate, read_event, rest
 from tests.support.workspace import Workspace
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    """Name a file that a revision waits for."""
-    return Gate(tmp_path / "go")
 
 
 def waiting_at(workspace: Workspace, gate: Gate, *arguments: str) -> subprocess.Popen[str]:

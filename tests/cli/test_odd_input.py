@@ -69,7 +69,7 @@ def test_what_is_no_file_is_written_to(three: Workspace, tmp_path: Path) -> None
     assert Path("/dev/null").is_char_device()
 
 
-@pytest.mark.parametrize("name", ["job@2", "50%25 off", "per%cent", "what?x=1"])
+@pytest.mark.parametrize("name", ["job@2", "50%25 off", "per%cent", "what?x=1", "two\nlines"])
 def test_a_folder_of_any_name_keeps_its_own_journal(tmp_path: Path, name: str) -> None:
     project = Project(tmp_path / "all" / name).linear(1)
     space = Workspace(folder=project.folder, project=project).spec(include="environments/*.yaml")

@@ -27,12 +27,6 @@ pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    """Name a file that a revision waits for."""
-    return Gate(tmp_path / "go")
-
-
-@pytest.fixture
 def gated(workspace: Workspace, database: Database, gate: Gate) -> Workspace:
     """Start a workspace of three revisions, the second of which waits at the gate."""
     workspace.project.linear(1)

@@ -10,7 +10,6 @@ import base64
 import html
 import json
 import re
-import shlex
 import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -151,7 +150,6 @@ def _forms(secret: str) -> set[str]:
         html.escape(secret, quote=False).replace('"', "&quot;"),
         html.escape(secret).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
         repr(secret)[1:-1],
-        shlex.quote(secret),
         secret.replace("'", "'\"'\"'"),
         secret.replace("'", "'\\''"),
         base64.b64encode(secret.encode("utf-8", "surrogateescape")).decode("ascii"),

@@ -84,14 +84,7 @@ def resolve_state_url(spec: LoadedSpec, *, environ: Mapping[str, str] | None = N
     _, mark, query = rest.partition("?")
     # `sqlite:///a.db` is relative, `sqlite:////a.db` absolute: the first slash ends the host.
     path = (spec.folder / (url.database or "")).as_posix()
-    if any(ord(sign) < ord(" ") for sign in path):
-        raise OrchestrateError(
-            "url-unavailable",
-            f"`state`: the path {path!r} has a line break or another control character",
-            hint="Name a `state` elsewhere, or rename the folder",
-            where=str(spec.state_place),
-        )
-    # Of the project's folder, whatever stands in its name: `job@2`, `50%`.
+    # The project's folder may have any name: `job@2`, `50%`.
     return DatabaseUrl.parse(f"{scheme}:///{quote(path, safe='/:')}{mark}{query}")
 
 

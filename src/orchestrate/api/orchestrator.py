@@ -217,7 +217,7 @@ class Orchestrator(Looks):
 
 def _saved(plan: Plan, folder: Path) -> str:
     from orchestrate.reports.plans import plan_file_text  # noqa: PLC0415  (heavy)
-    from orchestrate.stores.plan_files import write_file  # noqa: PLC0415
+    from orchestrate.stores.written_files import write_file  # noqa: PLC0415
 
     file = folder / f"{plan.id}.json"
     write_file(file, plan_file_text(plan))

@@ -30,7 +30,7 @@ from orchestrate.run.approvals import (
     record_approval,
     subject_of,
 )
-from orchestrate.stores.plan_files import write_file
+from orchestrate.stores.written_files import write_file
 from orchestrate.values import dataclass
 
 

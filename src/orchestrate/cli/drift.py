@@ -17,7 +17,7 @@ from orchestrate.cli.invocation import (
 )
 from orchestrate.domain.drift import Against, DriftReport
 from orchestrate.errors import ExitStatus, OrchestrateError
-from orchestrate.stores.plan_files import write_file
+from orchestrate.stores.written_files import write_file
 
 if TYPE_CHECKING:
     from orchestrate.cli.drifting import Looked

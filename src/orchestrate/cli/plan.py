@@ -158,7 +158,7 @@ def _write(
     from orchestrate.cli.rendering import write_sql  # noqa: PLC0415
     from orchestrate.planning.trouble_pages import page_path  # noqa: PLC0415
     from orchestrate.reports.plans import plan_json  # noqa: PLC0415
-    from orchestrate.stores.plan_files import write_file  # noqa: PLC0415
+    from orchestrate.stores.written_files import write_file  # noqa: PLC0415
 
     if sql_folder is not None:
         for one in plans:

@@ -11,7 +11,7 @@ from orchestrate.domain.plan import Plan, Step
 from orchestrate.errors import OrchestrateError
 from orchestrate.planning.troubles import explain_rendering
 from orchestrate.run.session import Session
-from orchestrate.stores.plan_files import write_file
+from orchestrate.stores.written_files import write_file
 
 
 def with_sql(plan: Plan, session: Session, *, at_most: float | None = None) -> Plan:

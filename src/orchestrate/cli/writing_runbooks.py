@@ -25,8 +25,9 @@ from orchestrate.run.backups import all_backups
 from orchestrate.run.journal import all_runs, run_with_steps
 from orchestrate.run.lease_keeper import this_person
 from orchestrate.run.observe import observe_one
-from orchestrate.stores.plan_files import plan_from_text, read_plan, write_file
+from orchestrate.stores.plan_files import plan_from_text, read_plan
 from orchestrate.stores.runbook_templates import eject, templates_for
+from orchestrate.stores.written_files import write_file
 from orchestrate.values import dataclass
 
 

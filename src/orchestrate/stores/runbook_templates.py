@@ -12,7 +12,7 @@ from orchestrate.domain.names import did_you_mean
 from orchestrate.domain.runbook import Template
 from orchestrate.domain.spec import Environment, LoadedSpec
 from orchestrate.errors import OrchestrateError
-from orchestrate.stores.plan_files import write_file
+from orchestrate.stores.written_files import write_file
 
 ORIGINAL: Final = "original/"
 """Before the name of a shipped template, which one of the user's own may extend."""
