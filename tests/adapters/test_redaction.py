@@ -38,6 +38,10 @@ def redactor(*secrets: str, url: str | None = None) -> Redactor:
         html.escape(PASSWORD, quote=False),
         str(markupsafe.escape(PASSWORD)),
         quoteattr(PASSWORD + '"'),
+        PASSWORD.replace("%", "%%"),
+        PASSWORD.replace("'", "''"),
+        PASSWORD.replace("'", "''").replace("%", "%%"),
+        PASSWORD.replace("\\", r"\\").replace("'", r"\'"),
     ],
 )
 def test_every_spelling_is_replaced(form: str) -> None:
@@ -130,3 +134,10 @@ def test_a_secret_that_was_broken_into_lines() -> None:
     assert made.redact("is correct\n      horse battery.") == "is ***."
     assert made.redact("correct horses battery") == "correct horses battery"
     assert redactor(" 1 2").redact("a 1 2") == "a***"
+
+
+def test_a_secret_with_signs_that_nobody_sees() -> None:
+    """What is told of a driver's words has none that move a cursor or turn a line's direction."""
+    made = redactor("hid\u200bden\u202e pass\u00a0word\x1b")
+    assert made.redact("hid\u200bden\u202e pass\u00a0word\x1b") == "***"
+    assert made.redact("password hidden pass word refused") == "password *** refused"

@@ -82,6 +82,9 @@ def test_command_line_mistakes(workspace: Workspace, new_database: NewDatabase) 
         assert wrong.status == 2, (command, wrong.stderr)
         assert f"error[{code}]" in wrong.stderr, (command, wrong.stderr)
         assert word in wrong.stderr, (command, wrong.stderr)
+    nothing = workspace.call()
+    assert (nothing.status, nothing.stdout) == (2, "")
+    assert nothing.stderr.startswith("Usage: orchestrate")
     assert workspace.ok("status", "stage", "--format", "json").json()["heads"] == ["r001"]
 
 

@@ -28,6 +28,7 @@ NOISY = """
 RAISING = """
     from alembic import context
     url = context.config.get_main_option("sqlalchemy.url")
+    op.execute("select 1 -- " + "x" * 480 + sa.engine.make_url(url).password)  # is cut in it
     op.execute("select '" + url.replace("%", "%%") .replace(":", "\\\\:") + "'")
     raise RuntimeError(f"cannot use {url} with {sa.engine.make_url(url).password!r}")
 """

@@ -112,3 +112,31 @@ def test_transactions(workspace: Workspace, new_database: NewDatabase) -> None:
         else:
             assert (applied.status, last["status"]) == (0, "succeeded"), applied.stderr
             assert "t1" in database.tables()
+
+
+def test_error_after_a_commit(workspace: Workspace, new_database: NewDatabase) -> None:
+    """env.py fails after a revision was committed: no step has failed, and the run stops."""
+    database = new_database("postgresql")
+    broken = workspace.folder / "broken"
+    broken.touch()
+    workspace.project.linear(2).env(
+        "outer_transaction",
+        last=f"""
+            import os
+            if os.path.exists({str(broken)!r}) and migrated:
+                raise RuntimeError("after all was done")
+        """,
+        first="migrated = []",
+        configure="on_version_apply=lambda **_: migrated.append(1)",
+    )
+    workspace.environment("dev", database)
+    stopped = workspace.call("apply", "dev", "--yes", "--format", "json")
+    last = stopped.events()[-1]
+    assert (stopped.status, last["status"]) == (6, "stopped"), stopped.stderr
+    assert last["message"].endswith("is committed, and then: RuntimeError: after all was done")
+    assert database.heads() == ["r001"]
+    shown = workspace.ok("show", last["run"], "--format", "json").json()
+    assert [one["status"] for one in shown["steps"]][:1] == ["finished"]
+    broken.unlink()
+    workspace.ok("resume")
+    assert database.heads() == ["r002"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from tests.support.databases import NewDatabase
 from tests.support.mariadb_server import MariadbServer
 from tests.support.postgresql_server import PostgresqlServer
@@ -163,3 +165,52 @@ def test_env_py_that_connects_elsewhere(workspace: Workspace, new_database: NewD
     assert "while our own connection to `127.0.0.1:" in failed.stderr
     assert "Say with `inject` where env.py looks for its URL" in failed.stderr
     assert "docs/troubles/wrong-database.md" in failed.stderr
+
+
+def test_sqlite(workspace: Workspace) -> None:
+    """A folder that is not there, and files that are something else or damaged."""
+    workspace.project.linear(1)
+    folder = workspace.project.folder
+    (folder / "other.db").write_text("nothing that SQLite wrote\n" * 40)
+    damaged = folder / "damaged.db"
+    with sqlite3.connect(damaged) as connection:
+        connection.execute("CREATE TABLE one (id INTEGER PRIMARY KEY)")
+    connection.close()
+    content = bytearray(damaged.read_bytes())
+    content[100:] = b"\xff" * (len(content) - 100)
+    damaged.write_bytes(content)
+    refused(
+        workspace,
+        {
+            "nowhere": "sqlite:///no/such/folder/app.db",
+            "other": "sqlite:///other.db",
+            "damaged": "sqlite:///damaged.db",
+            "folder": "sqlite:///migrations",
+        },
+        {
+            "nowhere": (
+                "unreachable",
+                f"unable to open database file: there is no folder {folder}/no/such/folder",
+                "three slashes begin a relative path",
+            ),
+            "other": ("unreachable", "DatabaseError: file is not", "is not an SQLite database"),
+            "damaged": ("unreachable", "DatabaseError: database disk image", "restore a backup"),
+            "folder": (
+                "unreachable",
+                f"unable to open database file: {folder}/migrations is a folder",
+                "Check the path",
+            ),
+        },
+    )
+    assert not (folder / "no").exists()
+
+
+def test_a_file_that_is_not_there_yet(workspace: Workspace) -> None:
+    """A plan for it says so, once: the path may be a mistake."""
+    workspace.project.linear(1)
+    workspace.environment("dev", url="sqlite:///new.db")
+    said = "there is no such file yet; the run makes it"
+    assert said in workspace.ok("plan", "dev").stdout
+    workspace.ok("apply", "dev", "--yes")
+    workspace.project.revision("r002", down="r001")
+    assert said not in workspace.ok("plan", "dev").stdout

@@ -135,13 +135,16 @@ def _spaced(form: str) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """Return a secret as it is, in URLs, JSON, HTML, XML, shells, base64 and Python's `repr`."""
+    """Return a secret as it is, in URLs, JSON, HTML, XML, SQL, shells, base64 and `repr`."""
     encoded = quote(secret, safe="")
     return {
         secret,
         encoded,
         quote(secret),
         quote_plus(secret),
+        "".join(
+            one for one in secret if one.isprintable() or one.isspace()
+        ),  # as messages are told
         re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), encoded),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
@@ -150,6 +153,10 @@ def _forms(secret: str) -> set[str]:
         html.escape(secret, quote=False).replace('"', "&quot;"),
         html.escape(secret).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
         repr(secret)[1:-1],
+        secret.replace("'", "''"),
+        secret.replace("%", "%%"),
+        secret.replace("'", "''").replace("%", "%%"),
+        secret.replace("\\", "\\\\").replace("'", "\\'"),
         secret.replace("'", "'\"'\"'"),
         secret.replace("'", "'\\''"),
         base64.b64encode(secret.encode("utf-8", "surrogateescape")).decode("ascii"),

@@ -396,7 +396,9 @@ class Channel:
     def keep_secret(self, text: str | None) -> None:
         """Have a text replaced in all that is sent from now on."""
         if text and text not in self._secrets:
-            forms = {text, urllib.parse.quote(text, safe=""), urllib.parse.quote_plus(text)}
+            forms = {text, printable(text), text.replace("'", "''")}
+            forms |= {one.replace("%", "%%") for one in forms}  # as statements are sent to drivers
+            forms |= {urllib.parse.quote(text, safe=""), urllib.parse.quote_plus(text)}
             self._secrets = sorted({*self._secrets, *forms}, key=len, reverse=True)
 
     def scrub(self, text: str) -> str:
@@ -405,6 +407,10 @@ class Channel:
             if len(secret) >= SHORTEST_SECRET:
                 text = text.replace(secret, "***")
         return re.sub(r"(://[^\s:/@]*):[^\s@/]*@", r"\1:***@", text)
+
+    def shown(self, statement: str) -> str:
+        """Return a statement for people: on one line, without the password, then shortened."""
+        return cut(self.scrub(statement[: TEXT_LIMIT * 4]))
 
     def send(self, event: str, **fields: Any) -> None:
         """Send one message. A child process stays silent; a broken pipe means nobody listens."""
@@ -597,9 +603,7 @@ class Side:
                 continue
             self._connect(dialect, url)
             return
-        raise Refusal(
-            "unreachable", "no driver for this URL: " + "; ".join(dict.fromkeys(problems))
-        )
+        raise Refusal("unreachable", "; ".join(dict.fromkeys(problems)))
 
     def open_or_refuse(self) -> None:
         """Connect, or refuse with the state and number by which the error is known."""
@@ -644,6 +648,8 @@ class Side:
         if key and key not in named:
             named[key] = CONNECT_SECONDS
         path = sqlite_path(url)
+        if path is not None and os.path.isdir(path):  # "disk I/O error" is what SQLite says of it
+            raise Refusal("unreachable", f"unable to open database file: {path} is a folder")
         if path is not None:
             named["check_same_thread"] = False  # env.py may be run in another thread than ours
             if self._read_only:
@@ -691,12 +697,6 @@ class Side:
         What the driver does not count among its own errors came of something else: the answer may
         have been that all is well.
         """
-        module = self._dialect.dbapi
-        kinds = tuple(
-            kind
-            for kind in (getattr(module, name, None) for name in ("Error", "Warning"))
-            if isinstance(kind, type)
-        )
         try:
             lost = bool(self._dialect.is_disconnect(error, self._connection, None))
         except Exception:
@@ -704,7 +704,13 @@ class Side:
         number = error.args[0] if error.args else None
         if isinstance(number, int) and number <= 0:
             lost = True  # the driver's own word: servers count their errors from 1 on
-        return isinstance(error, kinds) and not lost
+        return self.is_of_driver(error) and not lost
+
+    def is_of_driver(self, error: BaseException) -> bool:
+        """Tell whether the driver counts an error among its own."""
+        module = getattr(self._dialect, "dbapi", None)
+        kinds = (getattr(module, name, None) for name in ("Error", "Warning"))
+        return isinstance(error, tuple(kind for kind in kinds if isinstance(kind, type)))
 
     def rows(self, *statements: str) -> Rows:
         """Execute statements and return the rows of the last."""
@@ -1367,7 +1373,7 @@ class Watch:
             self._channel.send(
                 "statement",
                 step=self.step,
-                text=self._channel.scrub(cut(statement[0])),
+                text=self._channel.shown(statement[0]),
                 seconds=round(now - statement[1], 3),
                 ended=False,
             )
@@ -1396,7 +1402,7 @@ class Watch:
             step=self.step,
             where=self.where(sys._current_frames().get(self.worker)),
             phase=self.phase,
-            statement=self._channel.scrub(cut(statement[0])) if statement else None,
+            statement=self._channel.shown(statement[0]) if statement else None,
             blockers=self.blockers,
         )
 
@@ -1832,6 +1838,13 @@ class Probe(EnvRun):
         with job.looking.at(kit, wanted=job.project.fields.get("read_only_probe", True)):
             job.watch.enter("running env.py")
             self.execute()
+        if missing is not None and not os.path.isdir(
+            os.path.dirname(missing)
+        ):  # env.py may make it
+            raise Refusal(
+                "unreachable",
+                f"unable to open database file: there is no folder {os.path.dirname(missing)}",
+            )
         pooled = bool(sessions) and missing is None and self._is_pooled(sessions[0][0])
         script = job.project.probed
         names = self.result.pop("names", None)
@@ -1840,6 +1853,7 @@ class Probe(EnvRun):
         result.update(self.habits)
         result.update(
             pooled=pooled,
+            unmade=missing is not None,
             heads=self.visible_heads(),
             has_version_table=any(self._is_version_table(row) for row in tables),
             version_table=self.version_table,
@@ -1924,6 +1938,7 @@ class Probe(EnvRun):
             return None
         return {
             **self.seen,
+            "unmade": False,
             "heads": self.visible_heads(),
             "has_version_table": any(self._is_version_table(row) for row in tables),
             "tables": self._others(tables),
@@ -2093,12 +2108,11 @@ class Stepper(EnvRun):
         if self.left or (self.current is not None and self._may_stay(self.current)):
             with contextlib.suppress(Exception):
                 snapshot = self._limited_snapshot()
-        scrub = self.job.channel.scrub
         return {
             "step": self.current and self.current["id"],
             "left_transaction": self.left,
-            "statements": [scrub(text) for text in self.texts],
-            "failing": scrub(self.failing) if self.failing else None,
+            "statements": self.texts,
+            "failing": self.failing,
             "sqlstate": None,
             "driver_code": None,
             "heads": heads,
@@ -2375,7 +2389,7 @@ class Stepper(EnvRun):
         taken = self.changing[: max(CHANGES_TOLD - self.stayed, 0)]
         self.changing = []
         self.stayed += len(taken)
-        return [self.job.channel.scrub(text) for text in taken]
+        return taken
 
     def _limited_snapshot(self) -> dict[str, Rows] | None:
         """Read the schema, but not for ever: the step's own locks may stand in the way."""
@@ -2420,7 +2434,6 @@ class Stepper(EnvRun):
             following = self.following
             more = self.mode == "session" and following and not self._may_stay(following)
             send = self.job.channel.send_with_next if more else self.job.channel.send
-            scrub = self.job.channel.scrub
             send(
                 "committed",
                 step=step["id"],
@@ -2430,7 +2443,7 @@ class Stepper(EnvRun):
                 sql_seconds=round(self.sql_seconds, 6),
                 snapshot=after,
                 **self._measurements(seconds),
-                **({"texts": [scrub(text) for text in self.texts]} if self.tells_texts else {}),
+                **({"texts": self.texts} if self.tells_texts else {}),
             )
         self.after = after
         self.job.channel.in_revision = False
@@ -2459,7 +2472,7 @@ class Stepper(EnvRun):
         now = time.monotonic()
         began = now - self.started_at - self.measuring_seconds - seconds
         if len(self.measured) < TEXTS_KEPT:
-            told = self.job.channel.scrub(cut(text))
+            told = self.job.channel.shown(text)
             self.measured.append(
                 {"text": told, "at": round(began, 6), "seconds": round(seconds, 6), "rows": rows}
             )
@@ -2499,7 +2512,7 @@ class Stepper(EnvRun):
         elif self.commits is not None and self.commits.match(text):
             self.rows_stay()
         elif self._stays_at_once(text):
-            self.changing.append(cut(text))
+            self.changing.append(self.job.channel.shown(text))
             self.rows_stay()
         elif self.seeded and TYPE_CHANGE.search(text):
             self.forget_enums(text)
@@ -2509,10 +2522,10 @@ class Stepper(EnvRun):
         watch = self.job.watch
         statement, watch.statement = watch.statement, None
         if len(self.texts) < TEXTS_KEPT:
-            self.texts.append(cut(text))
+            self.texts.append(self.job.channel.shown(text))
         if rows != 0 and CHANGES_ROWS.match(text) and not self._stays_at_once(text):
             del self.changing[CHANGES_TOLD:]
-            self.changing.append(cut(text))
+            self.changing.append(self.job.channel.shown(text))
         if statement is None:
             return
         seconds = time.monotonic() - statement[1]
@@ -2523,7 +2536,7 @@ class Stepper(EnvRun):
             self.job.channel.send(
                 "statement",
                 step=self.current and self.current["id"],
-                text=self.job.channel.scrub(cut(text)),
+                text=self.job.channel.shown(text),
                 seconds=round(seconds, 3),
                 ended=True,
             )
@@ -2537,7 +2550,7 @@ class Stepper(EnvRun):
 
     def statement_fails(self, text: str) -> None:
         """Note the statement that failed."""
-        self.failing = cut(text)
+        self.failing = self.job.channel.shown(text)
         self.job.watch.statement = None
 
 
@@ -3654,10 +3667,11 @@ class Agent:
             self._send_error(refusal)
         except BaseException as error:
             self.channel.end_child()
-            defect = Refusal("agent-failed", first_line(error))
-            defect.trace = trace_of(error)
+            # What a driver says of our own connection, where nobody knew better, is no defect.
+            asked = self._side is not None and self._side.is_of_driver(error)
+            told = refused_with("unreachable" if asked else "agent-failed", error)
             release_frames(error)
-            self._send_error(defect)
+            self._send_error(told)
         else:
             self.channel.end_child()
             self.channel.send("result", result=result)

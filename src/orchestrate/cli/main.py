@@ -137,6 +137,9 @@ def main(
             click.echo(err=True)  # the line that `^C` stands in
         _report(OrchestrateError("interrupted", "Nothing was changed"), invocation)
         _leave(ExitStatus.INTERRUPTED)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        _leave(ExitStatus.USAGE)
     except click.ClickException as error:
         usage = OrchestrateError(
             "usage", error.format_message().rstrip("."), hint=_usage_hint(error)

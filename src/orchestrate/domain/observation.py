@@ -57,6 +57,8 @@ class Observation:
     """Folders of revisions as env.py left them; absolute, at the far end."""
     made_files: tuple[str, ...] = ()
     """What appeared in the project's directory while env.py ran."""
+    unmade: bool = False
+    """The target is an SQLite file that is not there yet; the run makes it."""
     unmade_databases: tuple[str, ...] = ()
     """SQLite files beside the target that env.py would have made, had it not been kept from it."""
 

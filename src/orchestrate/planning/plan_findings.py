@@ -129,6 +129,15 @@ def plan_findings(
                 where=where,
             )
         )
+    if observation.unmade and steps:
+        findings.append(
+            Finding(
+                code="database-missing",
+                severity="info",
+                message="there is no such file yet; the run makes it",
+                where=where,
+            )
+        )
     if observation.pooled:
         findings.append(
             Finding(

@@ -24,7 +24,7 @@ PAGES: Final[Mapping[str, str]] = MappingProxyType(
         "ssh-login-refused": "An SSH server takes none of the keys",
         "ssh-lost": "An SSH connection was lost",
         # The project
-        "driver-missing": "The project's Python has not the driver of the URL",
+        "driver-missing": "The project's Python has no driver for the URL",
         "async-driver": "env.py is asynchronous and the driver is not, or the reverse",
         "module-missing": "No module named …",
         "project-unreadable": "The Alembic project cannot be loaded",

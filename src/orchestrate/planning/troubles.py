@@ -72,7 +72,7 @@ _CONNECTING: Final = {
     "tls": "`{server}` and the URL do not agree on TLS",
     "too-many-connections": "the server at `{server}` has no connection left for `{user}`",
     "connection-lost": "the server at `{server}` closed the connection",
-    "driver-missing": "the project's Python ({runner}) has not the driver of the URL",
+    "driver-missing": "the project's Python ({runner}) has no driver for the URL",
 }
 """What connecting came to, with the environment's facts; the driver's own words follow."""
 _FROM_THE_URL: Final = frozenset(_CONNECTING) - {"driver-missing", "connection-lost"}

@@ -93,6 +93,7 @@ class Session:
             ),
             graph_digest=found["graph_digest"],
             pooled=found["pooled"],
+            unmade=found["unmade"],
             driver=found["driver"],
             version_locations=tuple(found["version_locations"]),
             made_files=tuple(found["made_files"]),
