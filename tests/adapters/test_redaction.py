@@ -9,11 +9,12 @@ from xml.sax.saxutils import quoteattr
 
 import markupsafe
 import pytest
+import sqlalchemy
 
 from orchestrate.adapters.redaction import Redactor
 from orchestrate.domain.secrets import Secret
 
-PASSWORD = "s3cret@/:%{{x}}' <&> ü\"\\tester"
+PASSWORD = "s3cret@/:%{{x}}' + <&> ü\"\\tester"
 
 
 def redactor(*secrets: str, url: str | None = None) -> Redactor:
@@ -31,9 +32,13 @@ def redactor(*secrets: str, url: str | None = None) -> Redactor:
         quote(PASSWORD, safe=""),
         quote(PASSWORD, safe="").lower(),
         quote_plus(PASSWORD),
+        quote(PASSWORD, safe="").replace("%", "%%"),
+        sqlalchemy.URL.create("postgresql", "app", PASSWORD).render_as_string(hide_password=False),
         json.dumps(PASSWORD),
         json.dumps(PASSWORD, ensure_ascii=False),
         repr(PASSWORD),
+        ascii(PASSWORD),
+        repr(PASSWORD.encode()),
         html.escape(PASSWORD),
         html.escape(PASSWORD, quote=False),
         str(markupsafe.escape(PASSWORD)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.support.projects import Project
 from tests.support.waiting import Gate, read_event, rest
 from tests.support.workspace import Workspace
 
-CANARY = "c4n4ry-%40#pw@/x"
+CANARY = """c4n4ry-%40#pw@/x '+"\\a:{{}}"""
 MARK = b"c4n4ry"
 
 NOISY = """
@@ -64,13 +65,15 @@ def with_canary(database: Database) -> str:
     """Create a user who may do anything and has the canary for a password; return the URL."""
     server = database.server
     assert server is not None
+    literal = CANARY.replace("'", "''")
     if database.kind == "postgresql":
         server.execute(
-            "DROP ROLE IF EXISTS bird", f"CREATE ROLE bird SUPERUSER LOGIN PASSWORD '{CANARY}'"
+            "DROP ROLE IF EXISTS bird", f"CREATE ROLE bird SUPERUSER LOGIN PASSWORD '{literal}'"
         )
     else:
+        literal = literal.replace("\\", "\\\\")
         server.execute(
-            f"CREATE OR REPLACE USER bird@'%' IDENTIFIED BY '{CANARY}'",
+            f"CREATE OR REPLACE USER bird@'%' IDENTIFIED BY '{literal}'",
             "GRANT ALL ON *.* TO bird@'%'",
         )
     return server.url(database.name, user="bird", password=CANARY)
@@ -143,4 +146,45 @@ def test_password_given_in_other_ways(workspace: Workspace, database: Database) 
     workspace.environment("dev", dataclasses.replace(database, url=url))
     witness.call("status", "-v", "--debug", wanted=1)
     assert database.heads() == (["r001"] if first.status == 0 else [])
+    witness.assert_clean()
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+def test_password_is_in_no_copy_and_no_report(workspace: Workspace, database: Database) -> None:
+    """Copies, proofs, restores, drift, rehearsals, hooks: with all that programs say of them."""
+    project = workspace.project.linear(3).env("default", setup=NOISY)
+    strategy = "pg_dump" if database.kind == "postgresql" else "mysqldump"
+    telling = (
+        "import os, sys; print(dict(os.environ), sys.argv); print(ascii(os.environ['ORCHESTRATE_DATABASE_URL']),"
+        " repr(os.environ['ORCHESTRATE_DATABASE_URL'].encode()), file=sys.stderr)"
+    )
+    command = {"command": [sys.executable, "-c", telling], "url": True}
+    workspace.environment(
+        "dev",
+        dataclasses.replace(database, url=with_canary(database)),
+        backup={"strategy": strategy, "destination": "backups/", "verify": "restore"},
+        hooks={"before": [command], "after": [command], "on_failure": [command]},
+        verify=[command],
+    )
+    witness = Witness(workspace)
+    witness.call("doctor", "dev", "-v", "--debug")
+    witness.call("lint", "dev", "-v")
+    witness.call("apply", "dev", "--to", "r002", "--yes", "-v", "--debug")
+    witness.call("backup", "dev", "-v", "--debug")
+    copy = workspace.ok("backups", "dev", "--format", "json").json()["backups"][0]["id"]
+    witness.call("backups", "verify", "--restore", copy, "-v")
+    witness.call("rehearse", "dev", "-v", "--format", "json")
+    witness.call("rehearse", "dev", "--from", "schema", "-v", "--debug")
+    witness.call("drift", "dev", "-v", "--format", "json")
+    database.execute("CREATE TABLE by_hand (id INTEGER)")
+    witness.call("drift", "dev", "-v", "--format", "html", "--out", "drift.html")
+    witness.call("alembic", "dev", "-v", "--", "current", "-v")
+    witness.call("restore", "dev", copy, "--replace", "--yes", "-v", "--debug")
+    witness.call("apply", "dev", "--yes", "--format", "json", "-v")
+    project.revision("r004", down="r003", upgrade=RAISING)
+    witness.call("rehearse", "dev", "-v", wanted=1)
+    witness.call("apply", "dev", "--yes", "-v", "--debug", wanted=1)
+    witness.call("rollback", "dev", "--to", "r001", "--yes", "-v")
+    witness.call("doctor", "dev", "--format", "json")
+    witness.call("history", "--verify")
     witness.assert_clean()

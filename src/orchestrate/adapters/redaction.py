@@ -137,15 +137,16 @@ def _spaced(form: str) -> str:
 def _forms(secret: str) -> set[str]:
     """Return a secret as it is, in URLs, JSON, HTML, XML, SQL, shells, base64 and `repr`."""
     encoded = quote(secret, safe="")
-    return {
+    forms = {
         secret,
         encoded,
         quote(secret),
+        quote(secret, safe=" +"),  # SQLAlchemy's way
         quote_plus(secret),
+        re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), encoded),
         "".join(
             one for one in secret if one.isprintable() or one.isspace()
         ),  # as messages are told
-        re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), encoded),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         html.escape(secret),
@@ -153,11 +154,13 @@ def _forms(secret: str) -> set[str]:
         html.escape(secret, quote=False).replace('"', "&quot;"),
         html.escape(secret).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
         repr(secret)[1:-1],
+        ascii(secret)[1:-1],
+        repr(secret.encode("utf-8", "surrogateescape"))[2:-1],
         secret.replace("'", "''"),
-        secret.replace("%", "%%"),
-        secret.replace("'", "''").replace("%", "%%"),
         secret.replace("\\", "\\\\").replace("'", "\\'"),
         secret.replace("'", "'\"'\"'"),
         secret.replace("'", "'\\''"),
         base64.b64encode(secret.encode("utf-8", "surrogateescape")).decode("ascii"),
     }
+    # In ini files, and in statements as they are sent to drivers.
+    return forms | {one.replace("%", "%%") for one in forms}
