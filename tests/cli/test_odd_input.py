@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -136,6 +137,20 @@ def test_a_plan_file_of_brackets(three: Workspace, tmp_path: Path) -> None:
 
 
 @SQLITE
+@pytest.mark.parametrize("value", ["Infinity", "NaN", "1e999", r'"\ud800"'])
+def test_a_plan_file_with_what_is_no_value(three: Workspace, tmp_path: Path, value: str) -> None:
+    file = tmp_path / "plan.json"
+    three.ok("plan", "dev", "--out", str(file))
+    text = file.read_text()
+    name = "title" if value.startswith('"') else "estimate_seconds"
+    changed = re.sub(rf'"{name}": [^,]+,', lambda _: f'"{name}": {value},', text)
+    assert changed != text
+    file.write_text(changed)
+    refused = three.call("apply", str(file), "--yes")
+    assert (refused.status, "plan-unreadable" in refused.stderr) == (2, True), refused.stderr
+
+
+@SQLITE
 def test_what_editors_leave_is_no_environment(three: Workspace) -> None:
     folder = three.folder / "environments"
     (folder / ".#dev.yaml").symlink_to("someone@host.1234")
@@ -187,3 +202,17 @@ def test_titles_of_a_plan_file_are_the_revisions_own(three: Workspace, tmp_path:
     done = three.ok("apply", str(file), "--yes")
     assert "harmless" not in done.stdout + done.stderr
     assert title in done.stdout
+
+
+def test_paths_of_nobody_and_names_that_are_too_long(three: Workspace) -> None:
+    """`~` of an unknown user, and what cannot be a file's name, are files that are not there."""
+    three.environment("far", url={"file": "~nobody-here/url"})
+    seen = three.ok("status", "far", "--format", "json").json()
+    error = seen["environments"][0]["targets"][0]["error"]
+    assert "there is no file `~nobody-here/url`" in error["message"]
+    for place in ("~nobody-here/migrations.yaml", "x" * 300):
+        absent = three.call("--spec", place, "status")
+        assert (absent.status, "spec-not-found" in absent.stderr) == (2, True), absent.stderr
+        three.spec(include=place)
+        absent = three.call("validate")
+        assert (absent.status, "`include`: there is no file" in absent.stderr) == (2, True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Final, Protocol
 
 from orchestrate.errors import OrchestrateError
+from orchestrate.paths import expanded
 
 PIECE: Final = 1 << 20
 """Bytes that are moved at a time."""
@@ -116,7 +117,7 @@ def open_destination(text: str, *, root: Path) -> Iterator[Destination]:
 
         destination: Destination = open_remote(text)
     else:
-        destination = FolderDestination(root / Path(text.removeprefix("file://")).expanduser())
+        destination = FolderDestination(root / expanded(text.removeprefix("file://")))
     try:
         yield destination
     finally:

@@ -19,6 +19,7 @@ from orchestrate.adapters.ssh_signatures import (
 )
 from orchestrate.domain.secrets import Secret
 from orchestrate.errors import OrchestrateError
+from orchestrate.paths import expanded
 from orchestrate.values import dataclass
 
 AskPassphrase = Callable[[Path], Secret]
@@ -146,7 +147,7 @@ def _large(number: int) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.expanduser().read_bytes()
+        return expanded(path).read_bytes()
     except OSError as error:
         raise _unavailable(f"The key `{path}` cannot be read: {error.strerror}") from error
 

@@ -27,6 +27,7 @@ from orchestrate.domain.spec_sources import (
     KeyringSource,
     TemplateSource,
 )
+from orchestrate.paths import expanded
 
 COMMAND_TIMEOUT: Final = 30.0
 _SECRETS_FOLDER: Final = Path("/run/secrets")
@@ -111,7 +112,7 @@ class SourceReader:
         return text
 
     def _file(self, name: str, *, warns: bool = True) -> str:
-        path = self.folder / Path(name).expanduser()
+        path = self.folder / expanded(name)
         try:
             status = path.stat()
             if stat.S_ISDIR(status.st_mode):
@@ -157,7 +158,7 @@ class SourceReader:
         return lines[-1] if lines else ""
 
     def _ini(self, source: IniSource) -> str:
-        path = (self.folder / Path(source.ini).expanduser()).absolute()
+        path = (self.folder / expanded(source.ini)).absolute()
         text = self._file(source.ini, warns=False)
         # As Alembic makes it, so that a value means the same here and there.
         parser = configparser.ConfigParser({"here": path.parent.as_posix()})

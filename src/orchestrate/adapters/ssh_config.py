@@ -17,6 +17,7 @@ import paramiko
 
 from orchestrate.domain.far_hosts import FarHost
 from orchestrate.errors import OrchestrateError
+from orchestrate.paths import expanded
 from orchestrate.values import dataclass
 
 _SYSTEM: Final = Path("/etc/ssh")
@@ -139,7 +140,7 @@ def _known_hosts(found: Mapping[str, Any]) -> tuple[Path, ...]:
 
 def _path(text: str) -> Path:
     text = text.replace("%d", str(Path.home()))
-    return Path(text).expanduser()
+    return expanded(text)
 
 
 def _seconds(text: str | None, otherwise: float) -> float:
@@ -180,6 +181,6 @@ def _lines_of(path: Path, block: str, depth: int) -> Iterator[str]:
             continue
         for pattern in shlex.split(found["value"]):
             base = Path.home() / ".ssh" if path.is_relative_to(Path.home()) else _SYSTEM
-            for name in sorted(glob.glob(str(base / Path(pattern).expanduser()))):  # noqa: PTH207
+            for name in sorted(glob.glob(str(base / expanded(pattern)))):  # noqa: PTH207
                 yield from _lines_of(Path(name), block, depth + 1)
                 yield block

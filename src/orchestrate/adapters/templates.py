@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Self, assert_never
 
 from orchestrate.adapters.rendering import TemplateMistakeError, render
@@ -23,6 +22,7 @@ from orchestrate.domain.spec import (
     SshRunner,
 )
 from orchestrate.errors import OrchestrateError
+from orchestrate.paths import expanded
 
 DEFAULT_OPTION = "sqlalchemy.url"
 _WHOLE_URL = "{{ url }}"
@@ -146,7 +146,7 @@ def runner_command(spec: LoadedSpec, environment: Environment) -> list[str]:
             return [sys.executable]
         case PythonRunner():
             # Not resolved: a virtual environment is found by the link's own place.
-            return [str(spec.folder / Path(runner.python).expanduser())]
+            return [str(spec.folder / expanded(runner.python))]
         case CommandRunner():
             return list(runner.command)
         case SshRunner():
@@ -200,7 +200,7 @@ def _by_name(way: str | Mapping[str, str] | None) -> dict[str, str]:
 
 def _hook(spec: LoadedSpec, ways: Inject, where: str) -> dict[str, str]:
     name = ways.hook or ""
-    path = spec.folder / Path(name).expanduser()
+    path = spec.folder / expanded(name)
     try:
         return {"name": name, "source": path.read_text(encoding="utf-8")}
     except (OSError, ValueError) as error:

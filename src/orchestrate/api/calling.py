@@ -20,6 +20,7 @@ from orchestrate.api.results import Answer, RunEvent
 from orchestrate.cli.invocation import Invocation
 from orchestrate.cli.workbench import Workbench
 from orchestrate.errors import OrchestrateError
+from orchestrate.paths import expanded
 from orchestrate.run.interruption import Interruption, ended_by_sigterm, heeding_signals
 from orchestrate.stores.spec_place import FILE_NAME
 
@@ -213,7 +214,7 @@ class Collecting(Invocation):
 
 
 def _spec_file(path: Path) -> Path:
-    path = path.expanduser().absolute()
+    path = expanded(path).absolute()
     return path / FILE_NAME if path.is_dir() else path
 
 

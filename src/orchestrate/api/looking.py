@@ -11,6 +11,7 @@ from orchestrate.api.calling import Caller, OnEvent, OnMessage, options
 from orchestrate.api.results import Answer
 from orchestrate.domain.findings import Finding
 from orchestrate.errors import OrchestrateError
+from orchestrate.paths import expanded
 
 if TYPE_CHECKING:
     from orchestrate.cli.workbench import Workbench
@@ -277,11 +278,11 @@ class Looks:
 
 
 def _absolute(path: Path | str | None) -> str | None:
-    return None if path is None else str(Path(path).expanduser().absolute())
+    return None if path is None else str(expanded(path).absolute())
 
 
 def environment_or_file(name: str | Path) -> str:
     """Return what a command is given: a name as it is, a plan's file by its absolute path."""
     if isinstance(name, Path) or name.endswith(".json"):
-        return str(Path(name).expanduser().absolute())
+        return str(expanded(name).absolute())
     return name

@@ -26,6 +26,7 @@ from orchestrate.adapters.redaction import Redactor
 from orchestrate.adapters.spare_agent import SpareAgent
 from orchestrate.cli.streams import Output
 from orchestrate.errors import OrchestrateError
+from orchestrate.paths import expanded
 from orchestrate.run.interruption import Interruption, ended_by_sigterm, heeding_signals
 
 Format = Literal["text", "json", "markdown", "sarif", "github", "junit", "html", "prometheus"]
@@ -154,8 +155,8 @@ class Invocation:
         try:
             return Path.cwd()
         except OSError as error:
-            if self.spec is not None and self.spec.expanduser().is_absolute():
-                return self.spec.expanduser().parent  # nothing is looked for from here
+            if self.spec is not None and expanded(self.spec).is_absolute():
+                return expanded(self.spec).parent  # nothing is looked for from here
             gone = "is gone" if isinstance(error, FileNotFoundError) else f"has no path: {error}"
             raise OrchestrateError(
                 "usage",

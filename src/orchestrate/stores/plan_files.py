@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def read_plan(path: Path) -> Plan:
 def plan_from_text(text: str, *, where: str) -> Plan:
     """Return the plan of a text; raises `plan-unreadable` as `read_plan` does."""
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_finite, parse_float=_finite)
+        json.dumps(value, ensure_ascii=False).encode()  # half a character is no text
     except (ValueError, RecursionError) as error:
         raise OrchestrateError(
             "plan-unreadable",
@@ -58,6 +60,13 @@ def plan_from_text(text: str, *, where: str) -> Plan:
 
 
 _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is no number")
+    return value
 
 
 def _check_format(value: Any, where: str) -> None:

@@ -12,6 +12,7 @@ from orchestrate.domain.names import did_you_mean
 from orchestrate.domain.runbook import Template
 from orchestrate.domain.spec import Environment, LoadedSpec
 from orchestrate.errors import OrchestrateError
+from orchestrate.paths import expanded
 from orchestrate.stores.written_files import write_file
 
 ORIGINAL: Final = "original/"
@@ -35,7 +36,7 @@ def templates_for(spec: LoadedSpec, environment: Environment) -> Mapping[str, Te
     found = {**original, **{ORIGINAL + name: one for name, one in original.items()}}
     if environment.runbook is None or environment.runbook.templates is None:
         return found
-    folder = spec.folder / Path(environment.runbook.templates).expanduser()
+    folder = spec.folder / expanded(environment.runbook.templates)
     where = environment.where("runbook")
     try:
         for path in sorted(folder.iterdir()):

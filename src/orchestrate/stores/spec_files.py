@@ -29,6 +29,7 @@ from orchestrate.domain.spec import (
 )
 from orchestrate.domain.spec_sources import holds_expression
 from orchestrate.errors import OrchestrateError
+from orchestrate.paths import is_file
 from orchestrate.planning.spec_checks import Outline, cross_findings
 from orchestrate.stores.spec_mistakes import findings_of, without_nothing
 from orchestrate.stores.spec_place import spec_path
@@ -171,7 +172,7 @@ class _Loader:
     def _matches(self, pattern: str, place: Place, *, told: bool) -> list[Path]:
         if not _GLOB.search(pattern):
             path = self.folder / pattern
-            if not path.is_file():
+            if not is_file(path):
                 self._error("missing-file", f"`include`: there is no file `{pattern}`", place)
                 return []
             return [path]
@@ -180,7 +181,7 @@ class _Loader:
             matches = sorted(
                 path
                 for path in _glob(self.folder, pattern)
-                if path.is_file() and not path.name.startswith(".")
+                if is_file(path) and not path.name.startswith(".")
             )
         except (ValueError, OSError, NotImplementedError):
             self._error("bad-value", f"`include`: `{pattern}` is no pattern for files", place)

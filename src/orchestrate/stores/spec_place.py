@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from orchestrate.errors import OrchestrateError
+from orchestrate.paths import expanded, is_file
 
 FILE_NAME: Final = "migrations.yaml"
 
@@ -16,8 +17,8 @@ def spec_path(path: Path | None, *, start: Path) -> Path:
     Raises `spec-not-found`.
     """
     if path is not None:
-        file = (start / path.expanduser()).absolute()
-        if not file.is_file():
+        file = (start / expanded(path)).absolute()
+        if not is_file(file):
             raise OrchestrateError(
                 "spec-not-found",
                 f"there is no file {file}",
@@ -27,7 +28,7 @@ def spec_path(path: Path | None, *, start: Path) -> Path:
     folder = start.absolute()
     for candidate in (folder, *folder.parents):
         file = candidate / FILE_NAME
-        if file.is_file():
+        if is_file(file):
             return file
     raise OrchestrateError(
         "spec-not-found",
