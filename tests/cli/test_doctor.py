@@ -208,8 +208,7 @@ def test_reader(workspace: Workspace, new_database: NewDatabase) -> None:
     assert "2 of 2 tables belong to `tester`" in postgresql
     assert "no right to INSERT, UPDATE, DELETE, CREATE" in rights["maria"][0]["message"]
     assert rights["maria"][0]["hint"].startswith("`GRANT INSERT, UPDATE")
-    assert "does not exist" in rights["lite"][0]["message"]
-    assert "mkdir" in rights["lite"][0]["hint"]
+    assert "there is no folder" in checks(result, "lite")["connection"]["message"]
 
 
 def test_pitfalls(workspace: Workspace, new_database: NewDatabase) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -216,3 +218,34 @@ def test_paths_of_nobody_and_names_that_are_too_long(three: Workspace) -> None:
         three.spec(include=place)
         absent = three.call("validate")
         assert (absent.status, "`include`: there is no file" in absent.stderr) == (2, True)
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    ("statement", "code", "words"),
+    [
+        (
+            "UPDATE orchestrate_events SET kind = 'run.finished' WHERE kind = 'step.started'",
+            "journal-broken",
+            "breaks at event ",
+        ),
+        ("DROP TABLE orchestrate_head", "state-unavailable", "no such table: orchestrate_head"),
+        (
+            "UPDATE orchestrate_identities SET recorded_at = 'never'",
+            "state-unavailable",
+            "orchestrate_identities",
+        ),
+    ],
+)
+def test_a_state_store_that_somebody_altered(
+    three: Workspace, statement: str, code: str, words: str
+) -> None:
+    """What cannot be made sense of is the state store's trouble, not a defect of ours."""
+    three.ok("apply", "dev", "--yes")
+    with contextlib.closing(sqlite3.connect(three.folder / ".orchestrate" / "state.db")) as store:
+        store.execute(statement)
+        store.commit()
+    three.project.revision("r004", down="r003")
+    refused = three.call("apply", "dev", "--yes", "--format", "json")
+    assert (refused.status, refused.error()["code"]) == (1, code), refused.stderr
+    assert words in refused.error()["message"]

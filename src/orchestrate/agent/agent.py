@@ -3507,7 +3507,6 @@ def storage_of(url: Any) -> Json | None:
         "exists": os.path.exists(path),
         "writable": os.access(path, os.W_OK),
         "folder": folder,
-        "folder_exists": os.path.isdir(folder),
         "folder_writable": os.access(folder, os.W_OK | os.X_OK),
     }
 

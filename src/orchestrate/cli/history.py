@@ -50,16 +50,14 @@ def history(
 
 def _verify(bench: object) -> int:
     from orchestrate.cli.workbench import Workbench  # noqa: PLC0415
+    from orchestrate.run.journal import broken_chain  # noqa: PLC0415
 
     if not isinstance(bench, Workbench):
         raise TypeError
     report = bench.state.verify()
-    if report.problem is not None:
-        raise OrchestrateError(
-            "journal-broken",
-            f"The journal's hash chain breaks at event {report.sequence}: {report.problem}",
-            hint="Someone or something changed the state store; compare it with a backup of it",
-        )
+    broken = broken_chain(report)
+    if broken:
+        raise broken
     if bench.invocation.format == "json":
         bench.invocation.json({"verified": True, "events": report.count})
     else:

@@ -57,10 +57,26 @@ class Invocation:
         self._output = output
         self._log: Path | None = None
         self._closers: list[Callable[[], None]] = [self.spare.close]
+        self._suspects: list[Callable[[], OrchestrateError | None]] = []
 
     def close_later(self, close: Callable[[], None]) -> None:
         """Have something closed when the call ends, however it ends."""
         self._closers.append(close)
+
+    def suspect(self, check: Callable[[], OrchestrateError | None]) -> None:
+        """Have something looked at before a call that fails is called a defect of ours."""
+        self._suspects.append(check)
+
+    def cause(self) -> OrchestrateError | None:
+        """Return what is wrong with what the call worked on, if anything is."""
+        for check in self._suspects:
+            try:
+                found = check()
+            except OrchestrateError as error:
+                return error
+            if found:
+                return found
+        return None
 
     def close(self) -> None:
         """Close what the call opened, the last thing first. Safe to repeat."""

@@ -176,7 +176,11 @@ def _usage_hint(error: click.ClickException) -> str:
 
 
 def _defect(error: Exception, invocation: Invocation) -> OrchestrateError:
-    """Return a defect in words."""
+    """Return a defect in words; or what the call worked on that was altered."""
+    altered = invocation.cause()
+    if altered:
+        altered.__cause__ = error
+        return altered
     hint = "Report it together with the file that is named below"
     if not invocation.debug:
         hint = "Run it again with `--debug` for a traceback in a file, and report it"

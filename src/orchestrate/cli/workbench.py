@@ -66,12 +66,14 @@ class Workbench:
     @cached_property
     def state(self) -> StateStore:
         """Return the state store, opened at its first use. Raises `state-unavailable`."""
-        from orchestrate.stores.state import open_state  # noqa: PLC0415  (see the module)
+        from orchestrate.run.journal import broken_chain  # noqa: PLC0415  (see the module)
+        from orchestrate.stores.state import open_state  # noqa: PLC0415
 
         url = resolve_state_url(self.spec)
         self.learn(url)
         store = open_state(url.secret, safe_url=url.safe)
         self.invocation.close_later(store.close)
+        self.invocation.suspect(lambda: broken_chain(store.verify()))
         return store
 
     def open_state(self) -> None:

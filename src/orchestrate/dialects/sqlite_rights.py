@@ -26,8 +26,6 @@ def _check(storage: Storage | None) -> Check:
     if storage is None:
         return _made(None, "A database in memory is gone when its connection closes")
     path, folder = storage.path, storage.folder
-    if not storage.folder_exists:
-        return _made(f"The folder `{folder}` does not exist", f"`mkdir -p {folder}`")
     if storage.exists and not storage.writable:
         return _made(f"This user may not write to `{path}`", f"`chmod u+w {path}`, as its owner")
     if not storage.folder_writable:

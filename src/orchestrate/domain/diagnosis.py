@@ -55,7 +55,6 @@ class Storage:
     exists: bool
     writable: bool
     folder: str
-    folder_exists: bool
     folder_writable: bool
 
 

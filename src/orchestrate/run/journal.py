@@ -13,7 +13,7 @@ from orchestrate.planning.deeds import KINDS
 from orchestrate.planning.plan_maker import Durations
 from orchestrate.planning.rehearsals import rehearsals_of
 from orchestrate.planning.run_state import RunState, fold
-from orchestrate.stores.state import StateStore
+from orchestrate.stores.state import ChainReport, StateStore
 
 _RUN_KINDS: Final[tuple[EventKind, ...]] = (
     "run.started",
@@ -52,6 +52,17 @@ def still_unfinished(state: StateStore, run: str) -> RunState:
     if found is None or not found.unfinished:
         raise _ended(run, found)
     return found
+
+
+def broken_chain(report: ChainReport) -> OrchestrateError | None:
+    """Return where the journal's hash chain breaks, as an error; None if it holds."""
+    if report.problem is None:
+        return None
+    return OrchestrateError(
+        "journal-broken",
+        f"The journal's hash chain breaks at event {report.sequence}: {report.problem}",
+        hint="Someone or something changed the state store; compare it with a backup of it",
+    )
 
 
 def _ended(run: str, found: RunState | None) -> OrchestrateError:

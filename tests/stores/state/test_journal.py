@@ -275,11 +275,20 @@ def test_a_forged_event_betrays_itself(state: StateStore, database: Database) ->
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-@pytest.mark.parametrize(("column", "text"), [("data", "{"), ("at", "yesterday")])
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        ("data", "'{'"),
+        ("data", "'[]'"),
+        ("at", "'yesterday'"),
+        ("kind", "x'ff'"),
+        ("step", "x'ff'"),
+    ],
+)
 def test_an_unreadable_event(state: StateStore, database: Database, column: str, text: str) -> None:
     """A row that cannot be an event ends reading with its number and how to check the others."""
     state.append([event(1), event(2)])
-    database.execute(f"UPDATE orchestrate_events SET {column} = '{text}' WHERE sequence = 2")
+    database.execute(f"UPDATE orchestrate_events SET {column} = {text} WHERE sequence = 2")
     with pytest.raises(OrchestrateError) as caught:
         list(state.events())
     assert (caught.value.code, caught.value.message, caught.value.hint) == (
@@ -287,6 +296,8 @@ def test_an_unreadable_event(state: StateStore, database: Database, column: str,
         "Event 2 of the journal cannot be read: it was altered",
         "`orchestrate history --verify` checks all of them",
     )
+    report = state.verify()
+    assert (report.count, report.sequence, report.kind) == (1, 2, "altered")
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

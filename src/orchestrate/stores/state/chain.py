@@ -156,16 +156,39 @@ def forge(head: Head, new: Sequence[NewEvent]) -> tuple[list[Link], list[Event]]
     return links, events
 
 
+def link_of(row: Sequence[object]) -> Link:
+    """Return the link of a row; raises `journal-broken` if it cannot be one.
+
+    SQLite keeps a value of any type in any column.
+    """
+    sequence, kind, at, run, step, *texts = row
+    optional = all(one is None or isinstance(one, str) for one in (run, step))
+    if not (
+        isinstance(sequence, int)
+        and optional
+        and all(isinstance(one, str) for one in (kind, at, *texts))
+    ):
+        raise _unreadable(sequence)
+    return Link._make(cast("Any", row))
+
+
+def _unreadable(sequence: object) -> OrchestrateError:
+    return OrchestrateError(
+        "journal-broken",
+        f"Event {sequence!r} of the journal cannot be read: it was altered",
+        hint="`orchestrate history --verify` checks all of them",
+    )
+
+
 def event_of(link: Link) -> Event:
     """Return the event of a row; raises `journal-broken` if the row cannot be one."""
     try:
-        return _event(link, json.loads(link.data))
+        data = json.loads(link.data)
+        if not isinstance(data, dict):
+            raise _unreadable(link.sequence)
+        return _event(link, data)
     except (ValueError, TypeError) as error:
-        raise OrchestrateError(
-            "journal-broken",
-            f"Event {link.sequence} of the journal cannot be read: it was altered",
-            hint="`orchestrate history --verify` checks all of them",
-        ) from error
+        raise _unreadable(link.sequence) from error
 
 
 def _event(link: Link, data: Mapping[str, object]) -> Event:
@@ -209,6 +232,11 @@ class ChainCheck:
         else:
             self.head = Head(link.sequence, link.hash)
         return self.broken is None
+
+    def stop(self) -> None:
+        """Note that the next row cannot be read as a link."""
+        expected = self.head.sequence + 1
+        self.broken = (expected, "altered", f"Event {expected} cannot be read: it was altered")
 
     def finish(self, head: Head | None) -> ChainReport:
         """Compare the end of the walk with the head row and return the whole report."""

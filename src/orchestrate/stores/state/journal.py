@@ -7,11 +7,12 @@ inside `Database.write`, so that what belongs together becomes durable together.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from orchestrate.domain.events import Event, EventKind, NewEvent
+from orchestrate.errors import OrchestrateError
 from orchestrate.stores.state.chain import (
     ChainCheck,
     ChainReport,
@@ -20,6 +21,7 @@ from orchestrate.stores.state.chain import (
     canonical_json,
     event_of,
     forge,
+    link_of,
     moment_text,
     plain_json,
 )
@@ -46,7 +48,7 @@ def lock_head(connection: Connection, database: Database) -> Head:
     All that writes several tables begins here, so that no two writers can deadlock.
     """
     row = connection.execute(_LOCK_HEAD).first()
-    if row is None:
+    if row is None or not isinstance(row.sequence, int) or not isinstance(row.hash, str):
         raise database.failures.make(
             f"The state store `{database.failures.safe_url}` has lost the row that names the last "
             "event of its journal",
@@ -97,7 +99,7 @@ def found(connection: Connection, new: Sequence[NewEvent]) -> tuple[Event, ...]:
     for start in starts:
         stretch = events.c.sequence.between(start, start + len(wanted) - 1)
         rows = connection.execute(_LINKS.where(stretch).order_by(events.c.sequence))
-        links = [Link(*row) for row in rows]
+        links = [link_of(row) for row in rows]
         if [(one.kind, one.at, one.run, one.step, one.data) for one in links] == wanted:
             return tuple(event_of(link) for link in links)
     return ()
@@ -130,7 +132,7 @@ def last(
         wanted = wanted.where(events.c.kind.in_(kinds))
     with database.read() as connection:
         rows = connection.execute(wanted).all()
-    return tuple(event_of(Link(*row)) for row in reversed(rows))
+    return tuple(event_of(link_of(row)) for row in reversed(rows))
 
 
 def verify(database: Database) -> ChainReport:
@@ -143,12 +145,18 @@ def verify(database: Database) -> ChainReport:
     # One statement, so that an event appended meanwhile is in both of them or in none.
     with database.read() as connection:
         highest, sequence, digest = connection.execute(ends).one()
-    recorded = None if sequence is None else Head(sequence, digest)
-    end = max(highest or 0, sequence or 0)
+    named = isinstance(sequence, int) and isinstance(digest, str)
+    recorded = Head(sequence, digest) if named else None
+    end = max(one for one in (highest, sequence, 0) if isinstance(one, int))
     check = ChainCheck()
-    for link in _walk(database, run=None, after=None, kinds=None):
-        if link.sequence > end or not check.walk(link, last=end):
-            break
+    try:
+        for link in _walk(database, run=None, after=None, kinds=None):
+            if link.sequence > end or not check.walk(link, last=end):
+                break
+    except OrchestrateError as error:
+        if error.code != "journal-broken":
+            raise
+        check.stop()
     return check.finish(recorded)
 
 
@@ -164,11 +172,12 @@ def _walk(
         wanted = wanted.where(events.c.run == run)
     if kinds is not None:
         wanted = wanted.where(events.c.kind.in_(kinds))
-    page: list[Link] | None = None
+    page: Sequence[Row[Any]] | None = None
     while page is None or len(page) == _PAGE:
         query = wanted if after is None else wanted.where(events.c.sequence > after)
         with database.read() as connection:
-            page = [Link(*row) for row in connection.execute(query)]
-        yield from page
-        if page:
-            after = page[-1].sequence
+            page = connection.execute(query).all()
+        for row in page:
+            link = link_of(row)
+            after = link.sequence
+            yield link

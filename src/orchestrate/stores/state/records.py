@@ -120,7 +120,7 @@ def _unpacked(packed: bytes | None, what: str, failures: Failures) -> str:
         )
     try:
         return zlib.decompress(packed).decode()
-    except (zlib.error, UnicodeDecodeError) as error:
+    except (zlib.error, UnicodeDecodeError, TypeError) as error:
         raise _damaged(what, failures) from error
 
 
@@ -134,19 +134,31 @@ def _damaged(what: str, failures: Failures) -> OrchestrateError:
 # --- identities -------------------------------------------------------------------------------
 
 
-def all_identities(connection: Connection) -> tuple[RecordedIdentity, ...]:
-    """Return every recorded identity, by environment and target."""
-    found = (
-        RecordedIdentity(
-            environment=row.environment,
-            target=row.target,
-            identity=row.identity,
-            version_table=row.version_table,
-            recorded_at=moment_from_text(row.recorded_at),
-        )
-        for row in connection.execute(select(identities))
-    )
-    return tuple(sorted(found, key=lambda one: (one.environment, one.target)))
+def all_identities(connection: Connection, failures: Failures) -> tuple[RecordedIdentity, ...]:
+    """Return every recorded identity, by environment and target.
+
+    Raises `state-unavailable` if one cannot be read.
+    """
+    try:
+        found = [
+            RecordedIdentity(
+                environment=row.environment,
+                target=row.target,
+                identity=row.identity,
+                version_table=row.version_table,
+                recorded_at=moment_from_text(row.recorded_at),
+            )
+            for row in connection.execute(select(identities))
+        ]
+        if any(not isinstance(one.identity, str) for one in found):
+            raise TypeError("an identity that is no text")
+        return tuple(sorted(found, key=lambda one: (one.environment, one.target)))
+    except (ValueError, TypeError) as error:
+        raise failures.make(
+            f"What the state store `{failures.safe_url}` says of databases (its table "
+            "`orchestrate_identities`) is damaged",
+            hint="Put a backup of it in its place",
+        ) from error
 
 
 def put_identity(connection: Connection, wanted: RecordedIdentity, *, replace: bool) -> bool:

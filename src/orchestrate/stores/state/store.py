@@ -168,7 +168,7 @@ class StateStore:
     def identities(self) -> tuple[RecordedIdentity, ...]:
         """Return every recorded identity, by environment and target."""
         with self._database.read() as connection:
-            return records.all_identities(connection)
+            return records.all_identities(connection, self._database.failures)
 
     def record_identity(
         self, identity: RecordedIdentity, *, replace: bool, event: NewEvent
