@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 from urllib.parse import quote, quote_plus
@@ -64,6 +65,13 @@ def test_a_urls_password_is_found_in_the_url() -> None:
     assert (
         made.redact(f"password {PASSWORD} for app at db/shop") == "password *** for app at db/shop"
     )
+
+
+def test_user_and_password_in_base64() -> None:
+    """As they are in the header of an HTTP request."""
+    made = redactor(url="https://app:p%40ss-word@hooks.example.com/x")
+    header = base64.b64encode(b"app:p@ss-word").decode()
+    assert made.redact(f"Authorization: Basic {header}") == "Authorization: Basic ***"
 
 
 @pytest.mark.parametrize("password", ["app", "db", "shop", "pw"])

@@ -58,13 +58,19 @@ class Redactor:
         self._learn({secret.reveal()}, set())
 
     def add_url(self, url: Secret) -> None:
-        """Have a URL's password replaced, unless it is also the user, host or database's name."""
+        """Have a URL's password replaced, unless it is also the user, host or database's name.
+
+        Also where it stands with the user in base64.
+        """
         parts = _URL_PARTS.search(url.reveal())
         if parts is None:
             return
         password = parts["password"] or ""
         harmless = {unquote(parts[name] or "") for name in ("user", "host", "database")}
-        self._learn({password, unquote(password)}, harmless)
+        # As HTTP's basic authentication has them: https://www.rfc-editor.org/rfc/rfc7617#section-2
+        both = f"{unquote(parts['user'])}:{unquote(password)}".encode("utf-8", "surrogateescape")
+        pair = base64.b64encode(both).decode("ascii") if password else ""
+        self._learn({password, unquote(password), pair}, harmless)
 
     def _learn(self, secrets: set[str], harmless: set[str]) -> None:
         with self._lock:
@@ -137,6 +143,7 @@ def _spaced(form: str) -> str:
 def _forms(secret: str) -> set[str]:
     """Return a secret as it is, in URLs, JSON, HTML, XML, SQL, shells, base64 and `repr`."""
     encoded = quote(secret, safe="")
+    seen = "".join(one for one in secret if one.isprintable() or one.isspace())
     forms = {
         secret,
         encoded,
@@ -144,9 +151,7 @@ def _forms(secret: str) -> set[str]:
         quote(secret, safe=" +"),  # SQLAlchemy's way
         quote_plus(secret),
         re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), encoded),
-        "".join(
-            one for one in secret if one.isprintable() or one.isspace()
-        ),  # as messages are told
+        seen,  # in messages, which hold nothing that moves a cursor
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         html.escape(secret),

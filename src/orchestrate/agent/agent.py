@@ -171,6 +171,7 @@ def first_line(error: BaseException) -> str:
     return f"{kind.__name__}: {ROW_VALUE.sub(hidden, printable(lines[0][:MESSAGE_LIMIT]))}"
 
 
+SECRET_PARAMETER = re.compile("pass|pwd|secret|token|credential|odbc_connect", re.IGNORECASE)
 ROW_VALUE = re.compile(r"(Duplicate entry |Incorrect [\w ]+ value: )'.*'( for (?:key|column) )")
 
 
@@ -1838,12 +1839,10 @@ class Probe(EnvRun):
         with job.looking.at(kit, wanted=job.project.fields.get("read_only_probe", True)):
             job.watch.enter("running env.py")
             self.execute()
-        if missing is not None and not os.path.isdir(
-            os.path.dirname(missing)
-        ):  # env.py may make it
+        folder = os.path.dirname(missing or "")
+        if folder and not os.path.isdir(folder):  # not asked before: env.py may make it
             raise Refusal(
-                "unreachable",
-                f"unable to open database file: there is no folder {os.path.dirname(missing)}",
+                "unreachable", f"unable to open database file: there is no folder {folder}"
             )
         pooled = bool(sessions) and missing is None and self._is_pooled(sessions[0][0])
         script = job.project.probed
@@ -3710,6 +3709,10 @@ class Agent:
             # A password that is also the name of something would turn every message to asterisks.
             if url.password and str(url.password) not in {url.username, url.host, url.database}:
                 self.channel.keep_secret(str(url.password))
+            for name, values in url.normalized_query.items():
+                if SECRET_PARAMETER.search(name):
+                    for value in values:
+                        self.channel.keep_secret(value)
             return handler(job)
 
     def close(self) -> None:

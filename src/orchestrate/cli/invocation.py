@@ -73,7 +73,9 @@ class Invocation:
             try:
                 found = check()
             except OrchestrateError as error:
-                return error
+                found = error
+            except Exception:  # noqa: BLE001, S112  (the call has failed in its own way already)
+                continue
             if found:
                 return found
         return None
