@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tests.support.databases import NewDatabase
@@ -140,3 +142,19 @@ def test_error_after_a_commit(workspace: Workspace, new_database: NewDatabase) -
     broken.unlink()
     workspace.ok("resume")
     assert database.heads() == ["r002"]
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "asyncpg"])
+def test_a_version_table_that_becomes_wider(
+    workspace: Workspace, new_database: NewDatabase, driver: str
+) -> None:
+    """A revision changes the type of the very column that we ask for after each."""
+    database = new_database("postgresql")
+    assert database.server is not None
+    wider = 'op.alter_column("alembic_version", "version_num", type_=sa.Text)'
+    workspace.project.linear(8).revision("r009", down="r008", upgrade=wider).linear(12, start=10)
+    workspace.project.env("async" if driver == "asyncpg" else "default")
+    url = database.server.url(database.name, driver=driver)
+    workspace.environment("dev", dataclasses.replace(database, url=url))
+    workspace.ok("apply", "dev", "--yes")
+    assert database.heads() == ["r012"]

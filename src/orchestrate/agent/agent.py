@@ -63,6 +63,8 @@ ALIVE_SECONDS = 5.0
 BLOCKER_SECONDS = 1.0
 POOLER_TRIES = 5
 SNAPSHOT_SECONDS = 10.0
+PREPARED_FROM = 5
+"""Psycopg's own: https://www.psycopg.org/psycopg3/docs/advanced/prepare.html."""
 TEXT_LIMIT = 500
 MESSAGE_LIMIT = 4000
 SHORTEST_SECRET = 3
@@ -662,6 +664,11 @@ class Side:
             self._connection.isolation_level = None
         else:
             self._door(dialect.set_isolation_level, self._connection, "AUTOCOMMIT")
+
+    def let_prepare(self) -> None:
+        """Have psycopg prepare what is sent often, where nobody is between us and the server."""
+        if hasattr(self._connection, "prepare_threshold"):
+            self._connection.prepare_threshold = PREPARED_FROM
 
     def session(self) -> int | None:
         """Return the number of our session that was told when we connected, where one is."""
@@ -1767,6 +1774,8 @@ class EnvRun:
             side.close_if_dead()
             if not self._has_version_table():
                 return []
+            # What a driver has prepared fails for good once its result has another type.
+            side.close()
             rows = self.job.side.rows(self.heads_query)
         return sorted(row[0] for row in rows)
 
@@ -1845,6 +1854,8 @@ class Probe(EnvRun):
                 "unreachable", f"unable to open database file: there is no folder {folder}"
             )
         pooled = bool(sessions) and missing is None and self._is_pooled(sessions[0][0])
+        if sessions and missing is None and job.side.session() == sessions[0][0]:
+            job.side.let_prepare()
         script = job.project.probed
         names = self.result.pop("names", None)
         tables = self._tables(names, missing)
