@@ -43,7 +43,7 @@ class SftpServer:
 
     def hang_up(self) -> None:
         """End every connection, as a cable that is pulled."""
-        for transport in self._transports:
+        for transport in tuple(self._transports):  # not those that come because of it
             transport.close()
 
     def close(self) -> None:
