@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from sqlalchemy import make_url
 
 from tests.support.databases import Database
 from tests.support.projects import Project
@@ -187,4 +189,22 @@ def test_password_is_in_no_copy_and_no_report(workspace: Workspace, database: Da
     witness.call("rollback", "dev", "--to", "r001", "--yes", "-v")
     witness.call("doctor", "dev", "--format", "json")
     witness.call("history", "--verify")
+    witness.assert_clean()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_password_among_the_parameters(workspace: Workspace, database: Database) -> None:
+    """A URL may have it behind its question mark; a statement is cut in the middle of it, too."""
+    raising = """
+        from alembic import context
+        url = sa.engine.make_url(context.config.get_main_option("sqlalchemy.url"))
+        op.execute("select 1 -- " + "x" * 480 + url.query["password"])
+        raise RuntimeError(f"cannot use {url} with {url.query}")
+    """
+    workspace.project.revision("r001", down=None, upgrade=raising)
+    plain = make_url(with_canary(database))
+    url = f"{plain.set(password=None)}?password={quote(CANARY, safe='')}"
+    workspace.environment("dev", dataclasses.replace(database, url=url))
+    witness = Witness(workspace)
+    witness.call("apply", "dev", "--yes", "--format", "json", "-v", "--debug", wanted=1)
     witness.assert_clean()

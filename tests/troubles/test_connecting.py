@@ -209,7 +209,7 @@ def test_a_file_that_is_not_there_yet(workspace: Workspace) -> None:
     """A plan for it says so, once: the path may be a mistake."""
     workspace.project.linear(1)
     workspace.environment("dev", url="sqlite:///new.db")
-    said = "there is no such file yet; the run makes it"
+    said = "its SQLite file does not exist yet; the run creates it"
     assert said in workspace.ok("plan", "dev").stdout
     workspace.ok("apply", "dev", "--yes")
     workspace.project.revision("r002", down="r001")

@@ -126,10 +126,10 @@ def digest_of(rows: dict[str, Rows], ordered: Sequence[str]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def cut(text: str, limit: int = TEXT_LIMIT) -> str:
+def cut(text: str) -> str:
     """Return a statement on one line, shortened."""
-    text = printable(" ".join(text[: limit * 4].split()))
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    text = printable(" ".join(text[: TEXT_LIMIT * 4].split()))
+    return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 
 def printable(text: str) -> str:
@@ -1854,7 +1854,7 @@ class Probe(EnvRun):
                 "unreachable", f"unable to open database file: there is no folder {folder}"
             )
         pooled = bool(sessions) and missing is None and self._is_pooled(sessions[0][0])
-        if sessions and missing is None and job.side.session() == sessions[0][0]:
+        if sessions and not pooled and job.side.session() == sessions[0][0]:
             job.side.let_prepare()
         script = job.project.probed
         names = self.result.pop("names", None)

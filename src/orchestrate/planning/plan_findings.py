@@ -134,7 +134,7 @@ def plan_findings(
             Finding(
                 code="database-missing",
                 severity="info",
-                message="there is no such file yet; the run makes it",
+                message="its SQLite file does not exist yet; the run creates it",
                 where=where,
             )
         )

@@ -233,7 +233,7 @@ class ChainCheck:
             self.head = Head(link.sequence, link.hash)
         return self.broken is None
 
-    def stop(self) -> None:
+    def unreadable(self) -> None:
         """Note that the next row cannot be read as a link."""
         expected = self.head.sequence + 1
         self.broken = (expected, "altered", f"Event {expected} cannot be read: it was altered")

@@ -156,7 +156,7 @@ def verify(database: Database) -> ChainReport:
     except OrchestrateError as error:
         if error.code != "journal-broken":
             raise
-        check.stop()
+        check.unreadable()
     return check.finish(recorded)
 
 
